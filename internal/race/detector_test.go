@@ -3,8 +3,6 @@
 package race_test
 
 import (
-	"os"
-	"os/exec"
 	"sync"
 	"syscall"
 	"testing"
@@ -14,10 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sockring/uring/internal/race"
+	"github.com/sockring/uring/internal/testutil"
 )
-
-// inChild names the environment variable that marks the child process of a test.
-const inChild = "URING_RACE_TEST_CHILD"
 
 // TestDetectorSeesWhatIsAnnounced lets the kernel touch a buffer that another goroutine uses at the same
 // time. Each row runs in a child process, because a race report fails the process it happens in. The
@@ -44,20 +40,17 @@ func TestDetectorSeesWhatIsAnnounced(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if os.Getenv(inChild) != "" {
+			if testutil.InChild() {
 				tt.run()
 				return
 			}
-			cmd := exec.Command(os.Args[0], "-test.v", "-test.run=^TestDetectorSeesWhatIsAnnounced$/^"+tt.name+"$")
-			cmd.Env = append(os.Environ(), inChild+"=1", "GORACE=exitcode=66 halt_on_error=1 atexit_sleep_ms=0")
-			out, err := cmd.CombinedOutput()
+			child := testutil.ReExec(t, t.Name(), "GORACE=exitcode=66 halt_on_error=1 atexit_sleep_ms=0")
 			if !tt.race {
-				require.NoError(t, err, "%s", out)
-				require.Contains(t, string(out), "--- PASS: "+t.Name())
+				require.Zero(t, child.ExitCode, child.Output)
 				return
 			}
-			require.Equal(t, 66, cmd.ProcessState.ExitCode(), "%s", out)
-			require.Contains(t, string(out), "WARNING: DATA RACE")
+			require.Equal(t, 66, child.ExitCode, child.Output)
+			require.Contains(t, child.Output, "WARNING: DATA RACE")
 		})
 	}
 }

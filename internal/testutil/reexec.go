@@ -1,0 +1,69 @@
+package testutil
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// childVariable is set in the environment of the processes that ReExec starts.
+const childVariable = "URING_TEST_CHILD"
+
+// childTimeout is the -test.timeout of a child: one that hangs ends itself and prints its stacks.
+const childTimeout = "2m"
+
+// Child is what a process started by ReExec left behind.
+type Child struct {
+	Output   string // standard output and standard error, as written
+	ExitCode int    // -1 when a signal ended the process
+}
+
+// InChild reports whether this process was started by ReExec.
+func InChild() bool { return os.Getenv(childVariable) != "" }
+
+// ReExec runs this test binary again on the one test called name ("TestA" or "TestA/row", as t.Name gives
+// it) and waits for it to end. env is added to the environment, as "GODEBUG=efence=1". It is for what
+// cannot be undone or survived: a system-call filter, a crash, a race report. The usual form is
+//
+//	if !testutil.InChild() {
+//		child := testutil.ReExec(t, t.Name())
+//		require.Zero(t, child.ExitCode, child.Output)
+//		return
+//	}
+//	// What follows runs in the child.
+//
+// ReExec fails the test when the child did not get as far as running the test called name.
+func ReExec(t testing.TB, name string, env ...string) Child {
+	t.Helper()
+	if InChild() {
+		t.Fatal("testutil: ReExec in a child that ReExec started")
+	}
+	cmd := exec.Command(os.Args[0], "-test.v", "-test.timeout="+childTimeout, "-test.run="+patternOf(name))
+	cmd.Env = append(append(os.Environ(), childVariable+"="+name), env...)
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("testutil: starting a child for %s: %v", name, err)
+	}
+	if !ranTest(string(out), name) {
+		t.Fatalf("testutil: the child did not run %s:\n%s", name, out)
+	}
+	return Child{Output: string(out), ExitCode: cmd.ProcessState.ExitCode()}
+}
+
+// patternOf returns the -test.run pattern that selects the test called name only.
+func patternOf(name string) string {
+	parts := strings.Split(name, "/")
+	for i, part := range parts {
+		parts[i] = "^" + regexp.QuoteMeta(part) + "$"
+	}
+	return strings.Join(parts, "/")
+}
+
+// ranTest reports whether the -test.v output says that the test called name started.
+func ranTest(output, name string) bool {
+	return regexp.MustCompile(`(?m)^=== RUN +` + regexp.QuoteMeta(name) + `$`).MatchString(output)
+}
