@@ -1,0 +1,178 @@
+package uring
+
+import (
+	"iter"
+	"os"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/cring"
+)
+
+// CQE is one completion. It is a copy: it stays valid for as long as it is kept.
+type CQE struct {
+	Res    int32    // the operation's result; a negative errno where it failed
+	Flags  CQEFlags // what else the kernel says
+	Data   any      // what SQE.SetData attached
+	Data64 uint64   // what SQE.SetData64 attached
+
+	// ID names the operation. For a Foreign CQE it is the user data that C code put into its SQE.
+	ID      OpID
+	Foreign bool // the request was queued by C code on the same ring
+
+	op     uint8 // the opcode, for the text of errors
+	bundle bool  // the operation was a bundle: its bytes may lie in many buffers
+}
+
+// Err returns the operation's error, or nil: an *os.SyscallError around the errno, so that
+// errors.Is(err, unix.ECONNRESET) holds.
+func (c CQE) Err() error {
+	if c.Res >= 0 {
+		return nil
+	}
+	return os.NewSyscallError(opName(c.op), unix.Errno(-c.Res))
+}
+
+// More reports whether further CQEs of the same operation will follow: the memory it names still is the kernel's.
+func (c CQE) More() bool { return c.Flags&CQEMore != 0 }
+
+// Buffer returns the id of the provided buffer that the operation began with, if it took one.
+func (c CQE) Buffer() (id uint16, ok bool) {
+	return uint16(c.Flags >> cring.CQEBufferShift), c.Flags&CQEBuffer != 0
+}
+
+// Completions yields the completions that are there, without waiting and without entering the kernel unless
+// completions are held back there. A loop that is left early loses nothing: what it did not see comes next time. The
+// loop may fill and submit SQEs. From another thread than the owner's it yields nothing.
+func (r *Ring) Completions() iter.Seq[CQE] {
+	return func(yield func(CQE) bool) {
+		if r.reap() != nil && r.readyAt == len(r.ready) {
+			return
+		}
+		for r.readyAt < len(r.ready) {
+			if !yield(r.takeReady()) {
+				return
+			}
+		}
+	}
+}
+
+// Reap copies completions that are there into dst, without waiting, and returns how many. What does not fit stays
+// for the next call.
+func (r *Ring) Reap(dst []CQE) (int, error) {
+	err := r.reap()
+	n := 0
+	for n < len(dst) && r.readyAt < len(r.ready) {
+		dst[n] = r.takeReady()
+		n++
+	}
+	if n > 0 {
+		return n, nil
+	}
+	return 0, err
+}
+
+// Ready returns how many completions Reap or Completions would give now.
+func (r *Ring) Ready() int {
+	_ = r.reap() // what was reaped before still counts, also on a closed ring
+	return len(r.ready) - r.readyAt
+}
+
+func (r *Ring) takeReady() CQE {
+	c := r.ready[r.readyAt]
+	r.ready[r.readyAt] = CQE{} // drops the reference to Data
+	r.readyAt++
+	if r.readyAt == len(r.ready) {
+		r.ready, r.readyAt = r.ready[:0], 0
+	}
+	return c
+}
+
+// reap takes every CQE from the completion queue: those of the library's own operations are served, the
+// others wait in r.ready. Where the kernel holds back completions it is entered for them.
+func (r *Ring) reap() error {
+	if err := r.owned(); err != nil {
+		return err
+	}
+	r.drainCQ()
+	for tries := 0; atomic.LoadUint32(r.c.SQFlags)&(cring.SQCQOverflow|cring.SQTaskrun) != 0; {
+		before := *r.c.CQHead
+		if err := r.getEvents(&tries); err != nil {
+			return err
+		}
+		if *r.c.CQHead == before {
+			return nil // task work that posts nothing; more may come for ever
+		}
+	}
+	return nil
+}
+
+// getEvents enters the kernel once for what it holds back: CQEs that did not fit, and task work.
+func (r *Ring) getEvents(tries *int) error {
+	if atomic.LoadUint32(r.c.SQFlags)&cring.SQCQOverflow != 0 {
+		r.stats.Overflowed++
+	}
+	r.stats.Enters++
+	err := r.resumable(r.c.GetEvents(), tries)
+	r.drainCQ()
+	return err
+}
+
+// drainCQ serves the CQEs between head and tail. The head moves in one step after each batch was copied, so that the
+// kernel gets its room back before anything else runs.
+func (r *Ring) drainCQ() {
+	for {
+		head := *r.c.CQHead
+		tail := atomic.LoadUint32(r.c.CQTail)
+		if head == tail {
+			return
+		}
+		r.accountSubmitted() // a polling kernel thread may have taken and completed SQEs since the last look
+		var batch [64]cring.CQE
+		n := 0
+		for ; n < len(batch) && head != tail; n, head = n+1, head+1 {
+			batch[n] = r.c.CQEs[head&r.cqMask]
+		}
+		atomic.StoreUint32(r.c.CQHead, head)
+		for i := range batch[:n] {
+			r.serve(&batch[i])
+		}
+	}
+}
+
+// serve gives one CQE to whom it belongs, and ends the operation with its last.
+func (r *Ring) serve(raw *cring.CQE) {
+	c := CQE{Res: raw.Res, Flags: CQEFlags(raw.Flags), ID: OpID(raw.UserData)}
+	switch {
+	case raw.UserData == userDataTimeout:
+		return
+	case raw.UserData&userDataOurs == 0:
+		c.Foreign = true
+		r.ready = append(r.ready, c)
+		return
+	}
+	s := r.slots.find(raw.UserData)
+	if s == nil {
+		r.stats.Stale++
+		return
+	}
+	c.Data, c.Data64, c.op, c.bundle = s.data, s.data64, s.op, s.bundle
+	owner, dropped := s.owner, s.state == slotDropped
+	if !c.More() {
+		r.stats.Completed++
+		r.slots.put(s)
+	}
+	r.deliver(c, owner, dropped)
+}
+
+// deliver hands a completion to the part of the library that waits for it, or keeps it for the application.
+func (r *Ring) deliver(c CQE, owner completer, dropped bool) {
+	switch {
+	case dropped:
+	case owner != nil:
+		owner.complete(c)
+	default:
+		r.ready = append(r.ready, c)
+	}
+}

@@ -1,0 +1,11 @@
+//go:build !asan || !linux || !cgo
+
+package cring
+
+import "unsafe"
+
+// AsanEnabled reports whether this binary was built with -asan.
+const AsanEnabled = false
+
+// AsanPoisoned is false: no sanitizer is there to ask.
+func AsanPoisoned(unsafe.Pointer, int) bool { return false }

@@ -1,0 +1,244 @@
+package uring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/cring"
+)
+
+// LeakError says that the kernel did not let go of operations in the time that Close has. Their memory stays allocated and
+// pinned until the process ends, on purpose: freeing it would let the kernel write into foreign memory.
+type LeakError struct {
+	Operations int // still with the kernel
+}
+
+// Error tells how many operations hold memory, and that this is intended.
+func (e *LeakError) Error() string {
+	return fmt.Sprintf("uring: close: the kernel still holds %d operations; their memory is kept until the process ends",
+		e.Operations)
+}
+
+// Is reports whether target is os.ErrDeadlineExceeded: the bounded wait ran out.
+func (e *LeakError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
+
+// lifetime is how a ring ends. The owner's thread alone may tear a ring down while it lives, since it may be filling
+// an SQE at any moment and only it can reap; other goroutines ask it to.
+type lifetime struct {
+	closing atomic.Bool
+	once    sync.Once
+	done    chan struct{} // closed when the ring is torn down
+	err     error         // what Close returns; valid once done is closed
+	fatal   error         // why the ring stopped working; owner only
+}
+
+func (l *lifetime) init() { l.done = make(chan struct{}) }
+
+// Close ends the ring: nothing is admitted any more, what is in flight is cancelled and reaped, and the ring is unregistered and
+// freed. Completions reaped meanwhile, and one with ECANCELED for every SQE that was not submitted, can still be read
+// by Reap and Completions. Close may be called more than once, and by any goroutine: another than the owner interrupts
+// the owner's wait and has it close the ring, in its current call or its next.
+//
+// Close is bounded by WithCloseTimeout. Where the kernel does not let go, the error is a *LeakError. Where the owner
+// does not come back to the ring, it is os.ErrDeadlineExceeded, and the ring closes when it does.
+func (r *Ring) Close() error {
+	r.life.closing.Store(true)
+	if gettid() == r.tid {
+		r.teardown(true)
+		return r.life.err
+	}
+	gone := r.askOwner()
+	if gone {
+		// The kernel cancelled the thread's requests when it ended, and waited for them.
+		r.teardown(false)
+	}
+	select {
+	case <-r.life.done:
+		return r.life.err
+	default:
+		return fmt.Errorf("uring: close: the owner has not come back to the ring: %w", os.ErrDeadlineExceeded)
+	}
+}
+
+// askOwner interrupts the owner until the ring is torn down or the time is over. It reports whether the owner's thread
+// no longer exists.
+func (r *Ring) askOwner() (gone bool) {
+	deadline := time.NewTimer(2 * r.cfg.closeTimeout) // the owner itself may need as long to drain
+	defer deadline.Stop()
+	for pause := 50 * time.Microsecond; ; pause = min(2*pause, 10*time.Millisecond) {
+		if errors.Is(interrupt(r.tid), unix.ESRCH) {
+			return true
+		}
+		select {
+		case <-r.life.done:
+			return false
+		case <-deadline.C:
+			return false
+		case <-time.After(pause):
+		}
+	}
+}
+
+// kickOn interrupts the owner's kernel wait once ctx is done. The signal may hit the thread just before it enters
+// the kernel, so it is repeated until the returned function says that the wait is over.
+func (l *lifetime) kickOn(ctx context.Context, tid int) (stop func()) {
+	over := make(chan struct{})
+	unhook := context.AfterFunc(ctx, func() {
+		for pause := 50 * time.Microsecond; ; pause = min(2*pause, 10*time.Millisecond) {
+			if interrupt(tid) != nil {
+				return
+			}
+			select {
+			case <-over:
+				return
+			case <-time.After(pause):
+			}
+		}
+	})
+	return func() {
+		close(over)
+		unhook()
+	}
+}
+
+// closeOwned is what the owner's calls do once the ring is closing: the owner tears it down.
+func (r *Ring) closeOwned() error {
+	if gettid() == r.tid {
+		r.teardown(true)
+	}
+	return ErrClosed
+}
+
+// enterError is a kernel entry that failed for good. The ring is of no further use but to be closed.
+func (r *Ring) enterError(errno int) error {
+	err := opError("io_uring_enter", errno)
+	if unix.Errno(errno) == unix.EEXIST {
+		return fmt.Errorf("%w: %w", ErrNotOwner, err)
+	}
+	return err
+}
+
+// teardown ends the ring, once. owner says that the calling thread is the ring's and may reap.
+func (r *Ring) teardown(owner bool) {
+	r.life.once.Do(func() {
+		defer close(r.life.done)
+		r.cleanup.Stop()
+		r.withdrawQueued()
+		r.arm = nil
+		if owner {
+			r.drain()
+			defer runtime.UnlockOSThread()
+		}
+		r.closeSenders()
+		if r.slots.live > 0 && owner {
+			r.life.err = &LeakError{Operations: r.slots.live}
+		}
+		r.exit(owner)
+	})
+}
+
+// withdrawQueued takes back the SQEs that were never submitted.
+func (r *Ring) withdrawQueued() {
+	r.accountSubmitted()
+	if r.c.Flags&cring.SetupSQPoll != 0 {
+		return // the polling thread may be reading them: they run, and are cancelled
+	}
+	queued := r.queued
+	for _, s := range queued {
+		c := CQE{Res: -int32(unix.ECANCELED), ID: OpID(s.userData()), Data: s.data, Data64: s.data64, op: s.sqe.raw.Opcode}
+		owner, dropped := s.owner, s.state == slotDropped
+		// On an adopted ring entries of C code may lie between ours, so ours stay, as NOPs.
+		*s.sqe.raw = cring.SQE{Opcode: cring.OpNop, Fd: -1, UserData: s.userData()}
+		s.state, s.owner = slotDropped, nil
+		r.deliver(c, owner, dropped)
+	}
+	if r.adopted {
+		return
+	}
+	for _, s := range queued {
+		r.slots.put(s)
+	}
+	r.queued = r.queued[:0]
+	head := atomic.LoadUint32(r.c.SQHead)
+	*r.c.SQETail, *r.c.SQEHead = head, head
+	atomic.StoreUint32(r.c.SQTail, head)
+}
+
+// drain cancels everything that is in flight and reaps until nothing is, for as long as Close may take.
+func (r *Ring) drain() {
+	end := time.Now().Add(r.cfg.closeTimeout)
+	for pause := time.Millisecond; r.slots.live > 0; pause = min(2*pause, 100*time.Millisecond) {
+		if err := r.cancelAll(); err != nil {
+			return
+		}
+		round := time.Now().Add(pause)
+		for r.slots.live > 0 && time.Now().Before(round) {
+			r.c.Wait(1, timespec(time.Until(round)))
+			r.stats.Enters++
+			r.drainCQ()
+		}
+		if time.Now().After(end) {
+			return
+		}
+	}
+}
+
+// cancelAll asks the kernel to cancel every operation in flight, one by one: requests of C code on the same ring are
+// none of ours, and kernels before 5.19 know no other way.
+func (r *Ring) cancelAll() error {
+	var victims []uint64
+	r.slots.each(func(s *slot) {
+		if s.state == slotInFlight && s.op != cring.OpAsyncCancel {
+			victims = append(victims, s.userData())
+		}
+	})
+	for _, v := range victims {
+		if r.SQSpace() == 0 {
+			if _, err := r.submitQueued(); err != nil {
+				return err
+			}
+		}
+		s := r.claim()
+		s.sqe.raw.Opcode = cring.OpAsyncCancel
+		s.sqe.raw.Addr = v
+		s.state = slotDropped // nobody waits for its CQE
+	}
+	_, err := r.submitQueued()
+	return err
+}
+
+// exit frees what the ring held. Memory that the kernel may still touch stays: the slot table keeps it.
+func (r *Ring) exit(owner bool) {
+	settled := r.slots.live == 0 || !owner
+	if !r.adopted {
+		if r.enterFlags&cring.EnterRegisteredRing != 0 && owner {
+			r.c.UnregisterRingFd()
+		}
+		r.c.Exit()
+	}
+	if settled {
+		r.slots.release()
+		r.groups.free()
+		r.pinned.Unpin()
+	}
+}
+
+// reportIfLost warns when a Ring becomes garbage without Close. It frees nothing: the kernel may be using the memory.
+func (r *Ring) reportIfLost() {
+	var pcs [16]uintptr
+	n := runtime.Callers(3, pcs[:])
+	r.cleanup = runtime.AddCleanup(r, func(made []uintptr) {
+		frame, _ := runtime.CallersFrames(made).Next()
+		slog.Warn("uring: a Ring was lost without Close; its memory stays until the process ends",
+			"made_at", fmt.Sprintf("%s:%d", frame.File, frame.Line))
+	}, pcs[:n])
+}

@@ -1,0 +1,287 @@
+package uring
+
+import (
+	"runtime"
+	"sync"
+	"unsafe"
+
+	"github.com/sockring/uring/cring"
+	"github.com/sockring/uring/internal/race"
+)
+
+// User data is how a CQE finds its operation again:
+//
+//	 63  62           32 31            0
+//	+---+---------------+---------------+
+//	| 1 |  generation   |  slot index   |
+//	+---+---------------+---------------+
+//
+// The generation grows each time the slot is used again, so that a late or doubled CQE is recognised and
+// dropped. Bit 63 tells our operations from those of C code on an adopted ring: no user-space pointer and no
+// small number has it.
+const (
+	userDataOurs     = 1 << 63
+	userDataGenShift = 32
+	userDataGenMask  = 1<<31 - 1
+
+	// userDataTimeout is LIBURING_UDATA_TIMEOUT, the timeout that liburing itself queues where the kernel lacks
+	// IORING_FEAT_EXT_ARG.
+	userDataTimeout = ^uint64(0)
+
+	// slotIndexMax keeps a slot's user data from ever being userDataTimeout.
+	slotIndexMax = 1<<31 - 1
+)
+
+// access says what the kernel does with memory that an operation names.
+type access uint8
+
+const (
+	kernelReads access = iota
+	kernelWrites
+)
+
+// completer takes the CQEs of an operation that the library itself started, such as a Sender's bundle. They never
+// reach Ring.Completions.
+type completer interface {
+	complete(c CQE)
+}
+
+// slot is what one operation owns from the time its SQE is handed out until its terminal CQE.
+//
+// Ownership: the owner of the ring writes a slot while it fills the SQE; from the submission on the kernel may
+// read and write args and everything pinned, and Go keeps its hands off, until the CQE without
+// IORING_CQE_F_MORE releases the slot. Slots live in pinned blocks that are never freed before the ring's end, so the
+// addresses of args are stable.
+type slot struct {
+	sqe    SQE
+	index  uint32
+	gen    uint32
+	pos    uint32 // where in the submission queue its SQE lies
+	state  slotState
+	op     uint8 // opcode, kept for the text of errors
+	bundle bool
+	group  *bufGroup // whose buffers it may take
+	pins   int
+	pinner runtime.Pinner
+	kept   []any
+	ranges []memRange // filled only where a detector listens
+
+	data   any
+	data64 uint64
+	owner  completer
+
+	args slotArgs
+}
+
+// slotArgs is memory for the arguments that a request names by address. Kernels with
+// IORING_FEAT_SUBMIT_STABLE are done with some of it at submission; nothing here depends on that.
+type slotArgs struct {
+	addr    [128]byte // struct sockaddr_storage
+	addrLen uint32
+	ts      [2]cring.Timespec
+	hdr     cring.Msghdr
+	iov     [8]cring.Iovec
+}
+
+type slotState uint8
+
+const (
+	slotFree     slotState = iota
+	slotFilling            // its SQE is in the queue, not submitted
+	slotDropped            // its Prep failed: the SQE is a NOP and nobody waits for the CQE
+	slotInFlight           // the kernel has it
+)
+
+type memRange struct {
+	p      unsafe.Pointer
+	n      int
+	access access
+}
+
+// userData returns the user data of the operation that the slot holds now.
+func (s *slot) userData() uint64 {
+	return userDataOurs | uint64(s.gen)<<userDataGenShift | uint64(s.index)
+}
+
+// pin keeps n bytes of Go memory at p allocated and unmoved until the terminal CQE, and tells the detectors what the
+// kernel will do with them. Memory outside the Go heap may be passed too.
+func (s *slot) pin(p unsafe.Pointer, n int, a access) {
+	if p == nil || n == 0 {
+		return
+	}
+	// SAFETY: a *byte keeps the whole object alive and pinned, and Pinner takes any pointer.
+	s.pinner.Pin((*byte)(p))
+	s.pins++
+	s.note(p, n, a)
+}
+
+// note tells the race detector and the address sanitizer, where one listens, that the kernel uses memory until the
+// terminal CQE. Memory that needs no pin is only noted.
+func (s *slot) note(p unsafe.Pointer, n int, a access) {
+	if !race.Enabled && !cring.AsanEnabled {
+		return
+	}
+	m := memRange{p: p, n: n, access: a}
+	m.announce()
+	s.ranges = append(s.ranges, m)
+}
+
+// keep holds a Go value alive until the terminal CQE without pinning it.
+func (s *slot) keep(v any) { s.kept = append(s.kept, v) }
+
+// announce says the kernel's use of the range to the detectors: at the submission, and again at the completion, so that
+// whoever touched the memory in between without synchronisation is reported.
+func (m memRange) announce() {
+	if cring.AsanPoisoned(m.p, m.n) {
+		panic("uring: the kernel was given memory that is poisoned: it was freed or never allocated")
+	}
+	if m.access == kernelWrites {
+		race.WriteRange(m.p, m.n)
+		return
+	}
+	race.ReadRange(m.p, m.n)
+}
+
+// launch notes that the kernel has taken the SQE, and what will matter of it when its CQEs come.
+func (s *slot) launch(groups *groupSet) {
+	raw := s.sqe.raw
+	s.op = raw.Opcode
+	if raw.Flags&cring.SQEBufferSelect != 0 {
+		s.bundle = raw.IOPrio&cring.RecvSendBundle != 0 && bundles(raw.Opcode)
+		if s.group = groups.byID[raw.BufIndex]; s.group != nil {
+			s.group.inFlight++
+		}
+	}
+	s.sqe.raw = nil
+	if s.state == slotFilling {
+		s.state = slotInFlight
+	}
+}
+
+// bundles reports whether IORING_RECVSEND_BUNDLE is what its bit means in an opcode's ioprio.
+func bundles(op uint8) bool { return op == cring.OpSend || op == cring.OpRecv }
+
+// clear gives up what the operation held: the terminal CQE is there, or it was never submitted.
+func (s *slot) clear() {
+	for _, m := range s.ranges {
+		m.announce()
+	}
+	s.ranges = s.ranges[:0]
+	if s.pins > 0 {
+		s.pinner.Unpin()
+		s.pins = 0
+	}
+	clear(s.kept)
+	s.kept = s.kept[:0]
+	if s.group != nil {
+		s.group.inFlight--
+		s.group = nil
+	}
+	s.data, s.data64, s.owner = nil, 0, nil
+	s.bundle = false
+	s.sqe.raw = nil
+}
+
+// slotBlockLen is how many slots are allocated at a time.
+const slotBlockLen = 64
+
+// slotTable is all slots of a ring. It grows as more operations are in flight at once, and never shrinks.
+type slotTable struct {
+	blocks []*[slotBlockLen]slot
+	free   []uint32
+	live   int
+	pinner runtime.Pinner // holds the blocks in place, for their args
+}
+
+// slotTables is every table whose ring may still have operations in the kernel. It keeps their memory, and what
+// they pinned, even where the program lost the Ring itself.
+var slotTables = struct {
+	sync.Mutex
+	held map[*slotTable]struct{}
+}{held: map[*slotTable]struct{}{}}
+
+func newSlotTable() *slotTable {
+	t := &slotTable{}
+	slotTables.Lock()
+	defer slotTables.Unlock()
+	slotTables.held[t] = struct{}{}
+	return t
+}
+
+// get takes a free slot and starts its next generation.
+func (t *slotTable) get() *slot {
+	if len(t.free) == 0 {
+		t.grow()
+	}
+	last := len(t.free) - 1
+	s := t.at(t.free[last])
+	t.free = t.free[:last]
+	s.gen = (s.gen + 1) & userDataGenMask
+	s.state = slotFilling
+	t.live++
+	return s
+}
+
+func (t *slotTable) grow() {
+	block := new([slotBlockLen]slot)
+	t.pinner.Pin(block)
+	base := len(t.blocks) * slotBlockLen
+	if base+slotBlockLen > slotIndexMax {
+		panic("uring: more than 2^31 operations in flight")
+	}
+	t.blocks = append(t.blocks, block)
+	for i := slotBlockLen - 1; i >= 0; i-- {
+		s := &block[i]
+		s.index = uint32(base + i)
+		s.sqe.slot = s
+		t.free = append(t.free, s.index)
+	}
+}
+
+func (t *slotTable) at(index uint32) *slot {
+	return &t.blocks[index/slotBlockLen][index%slotBlockLen]
+}
+
+// find returns the slot that a CQE's user data names, or nil where that operation has ended.
+func (t *slotTable) find(userData uint64) *slot {
+	index := uint32(userData)
+	if int(index) >= len(t.blocks)*slotBlockLen {
+		return nil
+	}
+	s := t.at(index)
+	if s.state == slotFree || s.userData() != userData {
+		return nil
+	}
+	return s
+}
+
+// put ends the operation in the slot.
+func (t *slotTable) put(s *slot) {
+	if s.state == slotFree {
+		panic("uring: an operation ended twice")
+	}
+	s.clear()
+	s.state = slotFree
+	t.live--
+	t.free = append(t.free, s.index)
+}
+
+// each calls f for every slot in use.
+func (t *slotTable) each(f func(*slot)) {
+	for _, b := range t.blocks {
+		for i := range b {
+			if b[i].state != slotFree {
+				f(&b[i])
+			}
+		}
+	}
+}
+
+// release lets the blocks go, once the kernel is done with all of them.
+func (t *slotTable) release() {
+	slotTables.Lock()
+	defer slotTables.Unlock()
+	delete(slotTables.held, t)
+	t.pinner.Unpin()
+	t.blocks, t.free = nil, nil
+}
