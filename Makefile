@@ -1,0 +1,88 @@
+# The scripts do the work that a bare machine needs done, so that make itself may be missing there.
+# Everything below runs by the Go that scripts/with-go finds.
+
+GO       := ./scripts/with-go go
+REPORT   := ./scripts/with-go go run ./internal/testreport
+BIN      := $(CURDIR)/.bin
+PACKAGES := ./... ./examples/...
+
+FUZZTIME  ?= 10s
+BENCHTIME ?= 1s
+# The runs with a checking allocator or collector are slow: the library alone, short where tests have a short form.
+CHECKED   ?= -short ./...
+
+.DEFAULT_GOAL := help
+.PHONY: help deps demo test test-long lint lint-go lint-c lint-sh race asan efence cgocheck2 gcstress cross fuzz \
+	bench fresh-test docs clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
+
+deps: ## Install what building needs and this machine lacks
+	@./scripts/install-deps
+
+demo: ## Send real traffic and write the comparison to report/
+	@./scripts/demo
+
+test: ## Vet and run all tests, plainly and with -race
+	@./scripts/test
+
+test-long: ## Run the tests with more random cases: SOCKRING_LONG=1
+	SOCKRING_LONG=1 $(REPORT) -timeout 60m $(PACKAGES)
+
+race: ## Run the tests with the race detector
+	$(REPORT) -race $(PACKAGES)
+
+asan: ## Run the tests with the address sanitizer
+	$(REPORT) -asan $(CHECKED)
+
+efence: ## Run the tests with each object on a page of its own that is never used again
+	$(REPORT) -exec 'env GODEBUG=efence=1' $(CHECKED)
+
+cgocheck2: ## Run the tests with all checks of pointers that are passed to C
+	GOEXPERIMENT=cgocheck2 $(REPORT) $(CHECKED)
+
+gcstress: ## Run the tests with the collector running all the time: GOGC=1
+	$(REPORT) -exec 'env GOGC=1' $(CHECKED)
+
+fuzz: ## Run every fuzz target for FUZZTIME (10s)
+	@./scripts/fuzz $(FUZZTIME)
+
+bench: ## Run the benchmarks, each for BENCHTIME (1s)
+	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) $(PACKAGES)
+
+lint: lint-go lint-c lint-sh ## Run go vet, staticcheck, gofumpt, the C warnings, sh -n and the tidy test
+
+lint-go: $(BIN)/.tools
+	$(GO) vet $(PACKAGES)
+	./scripts/with-go $(BIN)/staticcheck $(PACKAGES)
+	@unformatted=$$($(BIN)/gofumpt -l .); [ -z "$$unformatted" ] || { echo "not gofumpt'ed: $$unformatted"; exit 1; }
+	$(GO) test ./internal/tidy
+
+lint-c:
+	./scripts/lint-c
+
+lint-sh:
+	@for script in $(wildcard .ci/run) scripts/*; do \
+		sh=sh; ! head -n 1 $$script | grep -q bash || sh=bash; \
+		echo "$$sh -n $$script"; $$sh -n $$script || exit 1; \
+	done
+
+# The tools are a module of their own, and may ask for a newer Go than the library, which go then fetches.
+$(BIN)/.tools: tools/go.mod tools/go.sum
+	GOWORK=off GOTOOLCHAIN=auto GOBIN=$(BIN) $(GO) -C tools install tool
+	@touch $@
+
+cross: ## Build for where there is no cgo, no Linux, or another processor
+	CGO_ENABLED=0 $(GO) test -c -o /dev/null ./...
+	GOARCH=arm64 CGO_ENABLED=0 $(GO) test -c -o /dev/null ./...
+	GOOS=darwin CGO_ENABLED=0 $(GO) test -c -o /dev/null ./...
+
+fresh-test: ## Prove demo and test in bare containers (needs Docker and debootstrap)
+	@./scripts/fresh-test
+
+docs: ## Show the documentation of the package
+	@$(GO) doc -all .
+
+clean: ## Remove what the targets above have made
+	rm -rf .bin .cache report

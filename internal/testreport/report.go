@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// event is what go test -json writes, one in a line; see go doc test2json.
+type event struct {
+	Action  string
+	Package string
+	Test    string
+	Output  string
+}
+
+// test names a test or subtest; the test of a package's own events is empty.
+type test struct{ pkg, name string }
+
+// report collects the events of one go test.
+type report struct {
+	out     io.Writer
+	output  map[test][]string // of the tests that have not ended
+	counts  map[string]int    // of tests and subtests, by the action that ended them
+	skipped map[string][]string
+}
+
+func newReport(out io.Writer) *report {
+	return &report{out: out, output: map[test][]string{}, counts: map[string]int{}, skipped: map[string][]string{}}
+}
+
+// read consumes the events of go test. A line that is no event is shown as it is.
+func (r *report) read(events io.Reader) error {
+	// Not a bufio.Scanner: a line of a test's output may be of any length.
+	lines := bufio.NewReader(events)
+	for {
+		line, err := lines.ReadBytes('\n')
+		var e event
+		if json.Unmarshal(line, &e) == nil {
+			r.add(e)
+		} else {
+			fmt.Fprintf(r.out, "%s", line)
+		}
+		if err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+func (r *report) add(e event) {
+	t := test{e.Package, e.Test}
+	switch e.Action {
+	case "build-output":
+		fmt.Fprint(r.out, e.Output)
+	case "output":
+		r.addOutput(t, e.Output)
+	case "pass", "fail", "skip":
+		if t.name == "" {
+			r.endPackage(t.pkg)
+		} else {
+			r.endTest(t, e.Action)
+		}
+	}
+}
+
+// addOutput keeps a test's output until the test has ended, and shows a package's at once.
+func (r *report) addOutput(t test, output string) {
+	switch {
+	case strings.HasPrefix(output, "=== "):
+		// Which test runs, pauses and continues is in the events already.
+	case t.name != "":
+		r.output[t] = append(r.output[t], output)
+	case output != "PASS\n" && output != "FAIL\n":
+		fmt.Fprint(r.out, output)
+	}
+}
+
+func (r *report) endTest(t test, action string) {
+	r.counts[action]++
+	switch action {
+	case "fail":
+		r.show(t)
+	case "skip":
+		reason := skipReason(r.output[t])
+		r.skipped[reason] = append(r.skipped[reason], path.Base(t.pkg)+"."+t.name)
+	}
+	delete(r.output, t)
+}
+
+// endPackage shows the output of tests that the package's process took down with it.
+func (r *report) endPackage(pkg string) {
+	for t := range r.output {
+		if t.pkg == pkg {
+			r.endTest(t, "fail")
+		}
+	}
+}
+
+func (r *report) show(t test) {
+	fmt.Fprintf(r.out, "%s.%s:\n%s", t.pkg, t.name, strings.Join(r.output[t], ""))
+}
+
+// position is where in the source the testing package says that a line was logged.
+var position = regexp.MustCompile(`^\s*[\w.-]+\.go:\d+: `)
+
+// skipReason is what the test logged before it was skipped.
+func skipReason(output []string) string {
+	var reason []string
+	for _, line := range output {
+		if !strings.Contains(line, "--- SKIP: ") {
+			reason = append(reason, strings.TrimSpace(position.ReplaceAllString(line, "")))
+		}
+	}
+	if len(reason) == 0 {
+		return "no reason given"
+	}
+	return strings.Join(reason, " ")
+}
+
+// summarize shows the counts, and the skips by their reason.
+func (r *report) summarize(elapsed time.Duration) {
+	fmt.Fprintf(r.out, "%d passed, %d failed, %d skipped in %s (tests and subtests)\n",
+		r.counts["pass"], r.counts["fail"], r.counts["skip"], elapsed.Round(100*time.Millisecond))
+	for _, reason := range slices.Sorted(maps.Keys(r.skipped)) {
+		fmt.Fprintf(r.out, "skipped: %s\n", reason)
+		for _, name := range r.skipped[reason] {
+			fmt.Fprintf(r.out, "\t%s\n", name)
+		}
+	}
+}

@@ -1,0 +1,78 @@
+// Package tidy holds the rules of this repository that a program can check, as a test.
+package tidy
+
+import (
+	"bytes"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// root is the repository, as seen from this directory.
+const root = "../.."
+
+// skippedDirs are not written by us or not by hand.
+var skippedDirs = []string{".git", ".bin", ".cache", "report", "testdata"}
+
+// skippedExtensions are of files that programs write: only their authors care how long the lines are.
+var skippedExtensions = []string{".html", ".json", ".sum", ".svg", ".tsv"}
+
+// problem is one broken rule.
+type problem struct {
+	line int
+	text string
+}
+
+func TestTidy(t *testing.T) {
+	files := sources(t)
+	require.Contains(t, files, "go.mod", "the walk has to start at the root")
+	for _, path := range slices.Sorted(maps.Keys(files)) {
+		for _, p := range check(path, files[path]) {
+			t.Errorf("%s:%d: %s", path, p.line, p.text)
+		}
+	}
+}
+
+// check holds all rules against one file.
+func check(path string, content []byte) []problem {
+	problems := checkText(path, content)
+	switch filepath.Ext(path) {
+	case ".go":
+		problems = append(problems, checkGo(path, content)...)
+	case ".md":
+		problems = append(problems, checkLinks(path, content)...)
+	}
+	return problems
+}
+
+// sources returns every file to check, by its path from the root.
+func sources(t *testing.T) map[string][]byte {
+	files := map[string][]byte{}
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && slices.Contains(skippedDirs, entry.Name()):
+			return filepath.SkipDir
+		case !entry.Type().IsRegular() || slices.Contains(skippedExtensions, filepath.Ext(path)):
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if bytes.IndexByte(content, 0) >= 0 {
+			return nil // Not text.
+		}
+		name, err := filepath.Rel(root, path)
+		files[filepath.ToSlash(name)] = content
+		return err
+	})
+	require.NoError(t, err)
+	return files
+}
