@@ -31,3 +31,6 @@ func (r *Ring) Register(uint32, unsafe.Pointer, uint32) int          { return no
 func (r *Ring) RegisterRingFd() int                                  { return nosys }
 func (r *Ring) UnregisterRingFd() int                                { return nosys }
 func (r *Ring) Enter(uint32, uint32, uint32) int                     { return nosys }
+
+func HeaderVersion() (major, minor int)  { return 0, 0 }
+func LibraryVersion() (major, minor int) { return 0, 0 }
