@@ -1,0 +1,135 @@
+package rawring_test
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/cring"
+	"github.com/sockring/uring/internal/rawring"
+)
+
+const patience = 5 * time.Second
+
+func newRing(t *testing.T, entries, flags uint32) *rawring.Ring {
+	t.Helper()
+	runtime.LockOSThread()
+	t.Cleanup(runtime.UnlockOSThread)
+	r, err := rawring.New(entries, flags)
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
+		t.Skipf("io_uring_setup: %v", err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		if r.Fd >= 0 {
+			require.True(t, r.Close(), "requests in flight")
+		}
+	})
+	return r
+}
+
+func pipe(t *testing.T) (r, w int) {
+	t.Helper()
+	var p [2]int
+	require.NoError(t, unix.Pipe2(p[:], unix.O_CLOEXEC))
+	t.Cleanup(func() {
+		unix.Close(p[0])
+		unix.Close(p[1])
+	})
+	return p[0], p[1]
+}
+
+func TestRequestsCompleteInAnyOrder(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		entries uint32
+		flags   uint32
+	}{
+		{"one entry", 1, 0},
+		{"two entries", 2, 0},
+		{"deferred task work", 4, cring.SetupSingleIssuer | cring.SetupDeferTaskrun},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ring := newRing(t, test.entries, test.flags)
+			arena, err := rawring.NewArena(1 << 12)
+			require.NoError(t, err)
+			defer arena.Free()
+			reader, writer := pipe(t)
+
+			buf := arena.Bytes(8, 8)
+			read, err := ring.Submit(cring.SQE{
+				Opcode: cring.OpRead, Fd: int32(reader), Addr: rawring.Addr(&buf[0]), Len: 8,
+			})
+			require.NoError(t, err)
+			for range 3 * test.entries {
+				c, err := ring.Do(cring.SQE{Opcode: cring.OpNop}, patience)
+				require.NoError(t, err)
+				require.Zero(t, c.Res)
+			}
+			_, err = unix.Write(writer, []byte("answer"))
+			require.NoError(t, err)
+			c, err := ring.Await(read, patience)
+			require.NoError(t, err)
+			require.EqualValues(t, 6, c.Res)
+			require.Equal(t, "answer", string(buf[:6]))
+		})
+	}
+}
+
+func TestAwaitIsBounded(t *testing.T) {
+	ring := newRing(t, 1, 0)
+	reader, _ := pipe(t)
+	poll, err := ring.Submit(cring.SQE{Opcode: cring.OpPollAdd, Fd: int32(reader), OpFlags: unix.POLLIN})
+	require.NoError(t, err)
+	began := time.Now()
+	_, err = ring.Await(poll, 20*time.Millisecond)
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.GreaterOrEqual(t, time.Since(began), 20*time.Millisecond)
+}
+
+func TestCloseEndsWhatIsInFlight(t *testing.T) {
+	ring := newRing(t, 4, 0)
+	reader, _ := pipe(t)
+	for range 3 {
+		_, err := ring.Submit(cring.SQE{Opcode: cring.OpPollAdd, Fd: int32(reader), OpFlags: unix.POLLIN})
+		require.NoError(t, err)
+	}
+	fd := ring.Fd
+	require.True(t, ring.Close())
+	_, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0)
+	require.ErrorIs(t, err, unix.EBADF)
+}
+
+func TestErrorsAreErrnos(t *testing.T) {
+	ring := newRing(t, 1, 0)
+	_, err := ring.Register(1<<16, nil, 0)
+	require.ErrorIs(t, err, unix.EINVAL)
+	_, err = ring.Enter(0, 0, 1<<30, nil)
+	require.ErrorIs(t, err, unix.EINVAL)
+	_, err = rawring.New(0, 0)
+	require.ErrorIs(t, err, unix.EINVAL)
+	_, err = rawring.New(1, 1<<31)
+	require.ErrorIs(t, err, unix.EINVAL)
+}
+
+func TestArenaHandsOutZeroedAlignedMemory(t *testing.T) {
+	arena, err := rawring.NewArena(1 << 14)
+	require.NoError(t, err)
+	defer arena.Free()
+	for range 2 {
+		arena.Bytes(3, 1)
+		page := arena.Bytes(4096, 4096)
+		require.Zero(t, rawring.Addr(&page[0])%4096)
+		require.Equal(t, make([]byte, 4096), page)
+		page[17] = 1
+		ts := rawring.Alloc[cring.Timespec](arena)
+		require.Zero(t, *ts)
+		ts.Sec = 1
+		arena.Reset()
+	}
+}
