@@ -1,0 +1,19 @@
+//go:build !linux
+
+package probe
+
+import "runtime"
+
+// Run finds io_uring and Linux AIO missing: this is not Linux.
+func Run(func(name string) (Result, bool)) (Facts, []Result) {
+	facts := Facts{
+		Seccomp: Unknown, IOURingDisabled: Unknown, IOURingGroup: Unknown, AIOMaxNr: Unknown, AIONr: Unknown,
+		Memlock: Unknown, Nofile: Unknown,
+	}
+	refusal := &Refusal{Missing: "this is " + runtime.GOOS, Provider: "Linux"}
+	var results []Result
+	for _, name := range []string{IOURingSetup, Cgo, Liburing} {
+		results = append(results, Result{Group: GroupProcess, Name: name, Err: refusal})
+	}
+	return facts, append(results, Result{Group: GroupAIO, Name: AIOSetup, Err: refusal})
+}
