@@ -29,7 +29,8 @@ func main() {
 
 // run passes the events of go test to the report until go test ends.
 func run(r *report, args []string) error {
-	cmd := exec.Command("go", append([]string{"test", "-json"}, args...)...)
+	// Without -count, go test may answer from its cache, which does not know that the kernel or a sysctl changed.
+	cmd := exec.Command("go", append([]string{"test", "-json", "-count=1"}, args...)...)
 	cmd.Stderr = os.Stderr
 	events, err := cmd.StdoutPipe()
 	if err != nil {
