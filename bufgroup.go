@@ -18,8 +18,8 @@ const (
 	groupIDMax        = 65535
 )
 
-// bufGroup is a provided-buffer ring as the kernel sees it: a ring of addresses under a group id. It knows nothing of
-// whom the memory belongs to; BufRing and Sender do.
+// bufGroup is a provided-buffer ring as the kernel sees it: a ring of addresses under a group id. It knows nothing
+// of whom the memory belongs to; BufRing and Sender do.
 //
 //	          head (kernel)          tail            staged
 //	            |                     |                |
@@ -28,8 +28,8 @@ const (
 //	+-----+-----+-----+-----+-----+-----+-----+-----+-----+
 //
 // Ownership: the memory is mapped by us, never by the kernel (IOU_PBUF_RING_MMAP had its use-after-free). Go
-// writes entries at or behind tail and publishes them by moving tail; the kernel reads entries between head
-// and tail while a request of the group runs, and in incremental rings writes them. With no request in flight the
+// writes entries at or behind tail and publishes them by moving tail; the kernel reads entries between head and
+// tail while a request of the group runs, and in incremental rings writes them. With no request in flight the
 // kernel touches nothing, and Go may even take tail back.
 type bufGroup struct {
 	ring     *Ring
@@ -43,8 +43,8 @@ type bufGroup struct {
 	inFlight int    // requests that may take buffers of the group
 }
 
-// newBufGroup registers a ring of entries, a power of two up to 32768, under the group id, or under a free one where id
-// is negative. It needs kernel 5.19.
+// newBufGroup registers a ring of entries, a power of two up to 32768, under the group id, or under a free one
+// where id is negative. It needs kernel 5.19.
 func (r *Ring) newBufGroup(entries, id int, flags uint16) (*bufGroup, error) {
 	if entries < 1 || entries > bufRingEntriesMax || entries&(entries-1) != 0 {
 		return nil, fmt.Errorf("uring: buffer ring of %d entries, want a power of two up to %d: %w",
@@ -106,8 +106,8 @@ func bufRingProvider(flags uint16) string {
 	return fmt.Sprintf("kernel %d.%d", v.major, v.minor)
 }
 
-// stage writes an entry behind the last one, not yet visible to the kernel. The caller sees to it that the ring has room
-// and that the memory stays in place until the entry is consumed or taken back.
+// stage writes an entry behind the last one, not yet visible to the kernel. The caller sees to it that the ring
+// has room and that the memory stays in place until the entry is consumed or taken back.
 func (g *bufGroup) stage(p unsafe.Pointer, n uint32, bid uint16) {
 	e := &g.entries[g.staged&g.mask]
 	// The last field is left alone: in the first entry it is the tail.
@@ -128,8 +128,8 @@ func (g *bufGroup) rewind(head uint16) {
 	g.setTail(head)
 }
 
-// setTail stores the tail with release semantics. It is a 16-bit field, and Go's smallest atomic store has 32 bits, so
-// the entry's buffer id next to it is written again with the value it has.
+// setTail stores the tail with release semantics. It is a 16-bit field, and Go's smallest atomic store has 32
+// bits, so the entry's buffer id next to it is written again with the value it has.
 func (g *bufGroup) setTail(tail uint16) {
 	first := &g.entries[0]
 	word := uint32(first.Bid) | uint32(tail)<<16

@@ -10,9 +10,9 @@ import (
 	"github.com/sockring/uring/internal/race"
 )
 
-// BufRing is a ring of buffers provided to the kernel under a group id: a request with IOSQE_BUFFER_SELECT takes the
-// next of them when it needs one, and a bundle takes many at once. See io_uring_register_buf_ring(3). It needs kernel
-// 5.19; sending from it needs 6.10.
+// BufRing is a ring of buffers provided to the kernel under a group id: a request with IOSQE_BUFFER_SELECT takes
+// the next of them when it needs one, and a bundle takes many at once. See io_uring_register_buf_ring(3). It needs
+// kernel 5.19; sending from it needs 6.10.
 //
 // The BufRing allocates its buffers, all of one size, with ids from 0 on. Each buffer has one owner:
 //
@@ -46,14 +46,14 @@ type bufRingConfig struct {
 // WithGroup registers the ring under this group id, 0 to 65535; the default is a free one.
 func WithGroup(id uint16) BufRingOption { return func(c *bufRingConfig) { c.group = int(id) } }
 
-// WithIncremental has requests use up each buffer bit by bit (IOU_PBUF_RING_INC, kernel 6.12): one large buffer then
-// serves many small receives. CQEs carry CQEBufMore while the buffer stays in use.
+// WithIncremental has requests use up each buffer bit by bit (IOU_PBUF_RING_INC, kernel 6.12): one large buffer
+// then serves many small receives. CQEs carry CQEBufMore while the buffer stays in use.
 func WithIncremental() BufRingOption {
 	return func(c *bufRingConfig) { c.flags |= cring.PbufRingInc }
 }
 
-// NewBufRing registers a ring of entries buffers, a power of two from 1 to 32768, each of size bytes. All buffers are the
-// application's at first. The memory is mapped, not Go heap, and is freed by Close of the BufRing or of r.
+// NewBufRing registers a ring of entries buffers, a power of two from 1 to 32768, each of size bytes. All buffers
+// are the application's at first. The memory is mapped, not Go heap, and is freed by Close of the BufRing or of r.
 func (r *Ring) NewBufRing(entries, size int, opts ...BufRingOption) (*BufRing, error) {
 	if err := r.owned(); err != nil {
 		return nil, err
@@ -126,9 +126,9 @@ func (b *BufRing) mine(id uint16) error {
 	return nil
 }
 
-// Add hands the first n bytes of a buffer to the kernel, behind those added before; the kernel sees it from the next Publish
-// on. n must be 1 to Size: the kernel takes an empty buffer for the end of the stream. The error is ErrBufferOwned where the
-// buffer is the kernel's already.
+// Add hands the first n bytes of a buffer to the kernel, behind those added before; the kernel sees it from the
+// next Publish on. n must be 1 to Size: the kernel takes an empty buffer for the end of the stream. The error is
+// ErrBufferOwned where the buffer is the kernel's already.
 func (b *BufRing) Add(id uint16, n int) error {
 	if err := b.mine(id); err != nil {
 		return err
@@ -149,11 +149,12 @@ func (b *BufRing) Add(id uint16, n int) error {
 	return nil
 }
 
-// Publish makes the added buffers visible to the kernel, and returns how many. Do not publish to a group from which a
-// bundle is sending, unless what it now finds may follow at once.
+// Publish makes the added buffers visible to the kernel, and returns how many. Do not publish to a group from
+// which a bundle is sending, unless what it now finds may follow at once.
 func (b *BufRing) Publish() int { return b.group.publish() }
 
-// Recycle gives a whole buffer back to the kernel: Add and Publish in one, as a receiver does with each buffer it has read.
+// Recycle gives a whole buffer back to the kernel: Add and Publish in one, as a receiver does with each buffer it
+// has read.
 func (b *BufRing) Recycle(id uint16) error {
 	if err := b.Add(id, b.size); err != nil {
 		return err
@@ -170,9 +171,9 @@ type Piece struct {
 	More   bool // the buffer stays the kernel's, which will go on behind these bytes
 }
 
-// Consume appends the buffers that c took to dst, in the order of the data, and makes them the application's unless More is
-// set. Call it once for each CQE with CQEBuffer, in the order of the CQEs, errors included. A bundle that ended short
-// may have taken more buffers than it sent: Withdraw finds them.
+// Consume appends the buffers that c took to dst, in the order of the data, and makes them the application's
+// unless More is set. Call it once for each CQE with CQEBuffer, in the order of the CQEs, errors included. A
+// bundle that ended short may have taken more buffers than it sent: Withdraw finds them.
 func (b *BufRing) Consume(c CQE, dst []Piece) ([]Piece, error) {
 	id, ok := c.Buffer()
 	if !ok {
@@ -228,6 +229,12 @@ func (b *BufRing) took(p *Piece) {
 	}
 }
 
+// added returns how many bytes of a buffer were handed to the kernel when it last was.
+func (b *BufRing) added(id uint16) int { return int(b.lens[b.pos[id]&b.group.mask]) }
+
+// unaccounted is how far the published buffers reach behind those that completions have spoken of.
+func (b *BufRing) unaccounted() int { return int(b.group.tail - b.head) }
+
 // BufRingStatus says where the kernel and the application are in a ring. Positions run freely and wrap at 65536.
 type BufRingStatus struct {
 	Head      uint16 // up to here the kernel has taken buffers
@@ -258,9 +265,10 @@ func (b *BufRing) Status() (BufRingStatus, error) {
 	return st, nil
 }
 
-// Withdraw takes back every buffer that no completion has accounted for, whether the kernel had picked it or not, and
-// appends what was added of each, in the order of the ring, to dst. After a bundle that ended short this is what is
-// unsent behind the last piece of Consume. The error is unix.EBUSY where a request of the group is in flight.
+// Withdraw takes back every buffer that no completion has accounted for, whether the kernel had picked it or not,
+// and appends what was added of each, in the order of the ring, to dst. After a bundle that ended short this is
+// what is unsent behind the last piece of Consume. The error is unix.EBUSY where a request of the group is in
+// flight.
 func (b *BufRing) Withdraw(dst []Piece) ([]Piece, error) {
 	if err := b.idle("withdraw"); err != nil {
 		return dst, err
@@ -292,8 +300,8 @@ func (b *BufRing) takeBack(dst []Piece, head uint16) []Piece {
 	return dst
 }
 
-// Reset registers the ring anew and empty: all buffers are the application's. It serves kernels without Status too. The error
-// is unix.EBUSY where a request of the group is in flight.
+// Reset registers the ring anew and empty: all buffers are the application's. It serves kernels without Status
+// too. The error is unix.EBUSY where a request of the group is in flight.
 func (b *BufRing) Reset() error {
 	if err := b.idle("reset"); err != nil {
 		return err
@@ -306,8 +314,8 @@ func (b *BufRing) Reset() error {
 	return nil
 }
 
-// Close unregisters the ring and frees its buffers. The error is unix.EBUSY where a request of the group is in flight; then
-// nothing was freed. Close of the Ring closes its BufRings too.
+// Close unregisters the ring and frees its buffers. The error is unix.EBUSY where a request of the group is in
+// flight; then nothing was freed. Close of the Ring closes its BufRings too.
 func (b *BufRing) Close() error {
 	if b.group == nil || b.group.mem == nil {
 		return nil

@@ -43,8 +43,8 @@ func (c CQE) Buffer() (id uint16, ok bool) {
 }
 
 // Completions yields the completions that are there, without waiting and without entering the kernel unless
-// completions are held back there. A loop that is left early loses nothing: what it did not see comes next time. The
-// loop may fill and submit SQEs. From another thread than the owner's it yields nothing.
+// completions are held back there. A loop that is left early loses nothing: what it did not see comes next time.
+// The loop may fill and submit SQEs. From another thread than the owner's it yields nothing.
 func (r *Ring) Completions() iter.Seq[CQE] {
 	return func(yield func(CQE) bool) {
 		if r.reap() != nil && r.readyAt == len(r.ready) {
@@ -96,7 +96,7 @@ func (r *Ring) reap() error {
 		return err
 	}
 	r.drainCQ()
-	for tries := 0; atomic.LoadUint32(r.c.SQFlags)&(cring.SQCQOverflow|cring.SQTaskrun) != 0; {
+	for tries := 0; r.heldBack(); {
 		before := *r.c.CQHead
 		if err := r.getEvents(&tries); err != nil {
 			return err
@@ -108,36 +108,49 @@ func (r *Ring) reap() error {
 	return nil
 }
 
+// heldBack reports whether the kernel has completions that it posts only when it is entered.
+func (r *Ring) heldBack() bool {
+	return atomic.LoadUint32(r.c.SQFlags)&(cring.SQCQOverflow|cring.SQTaskrun) != 0
+}
+
 // getEvents enters the kernel once for what it holds back: CQEs that did not fit, and task work.
 func (r *Ring) getEvents(tries *int) error {
 	if atomic.LoadUint32(r.c.SQFlags)&cring.SQCQOverflow != 0 {
 		r.stats.Overflowed++
 	}
 	r.stats.Enters++
-	err := r.resumable(r.c.GetEvents(), tries)
+	err := r.resumable(r.c.Enter(0, 0, r.enterFlags|cring.EnterGetEvents), tries)
 	r.drainCQ()
 	return err
 }
 
-// drainCQ serves the CQEs between head and tail. The head moves in one step after each batch was copied, so that the
-// kernel gets its room back before anything else runs.
+// drainCQ serves the CQEs between head and tail. The head moves in one step behind each batch that was copied, so
+// that the kernel gets its room back before anything else runs. What serving calls may submit, but not reap in
+// turn: the CQEs behind stay where they are, in order. Where it panics, the rest of the batch comes next time.
 func (r *Ring) drainCQ() {
+	if r.serving {
+		return
+	}
+	r.serving = true
+	defer func() { r.serving = false }()
 	for {
+		for r.batchAt < r.batchLen {
+			c := &r.batch[r.batchAt]
+			r.batchAt++
+			r.serve(c)
+		}
 		head := *r.c.CQHead
 		tail := atomic.LoadUint32(r.c.CQTail)
 		if head == tail {
 			return
 		}
 		r.accountSubmitted() // a polling kernel thread may have taken and completed SQEs since the last look
-		var batch [64]cring.CQE
 		n := 0
-		for ; n < len(batch) && head != tail; n, head = n+1, head+1 {
-			batch[n] = r.c.CQEs[head&r.cqMask]
+		for ; n < len(r.batch) && head != tail; n, head = n+1, head+1 {
+			r.batch[n] = r.c.CQEs[head&r.cqMask]
 		}
+		r.batchAt, r.batchLen = 0, n
 		atomic.StoreUint32(r.c.CQHead, head)
-		for i := range batch[:n] {
-			r.serve(&batch[i])
-		}
 	}
 }
 

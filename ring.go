@@ -10,19 +10,20 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sockring/uring/cring"
+	"github.com/sockring/uring/internal/sendq"
 )
 
 // Ring is an io_uring instance: a submission queue that Go fills and a completion queue that Go reads, in memory
 // shared with the kernel.
 //
 // A Ring is raw and single-owner. New locks the calling goroutine to its thread, and that thread is the only one
-// that may fill, submit and reap; from another thread Submit, the waits, Completions and Reap give ErrNotOwner. Close may
-// be called from anywhere. The goroutine must call Close, or see ErrClosed, before it returns: when a thread ends the
-// kernel cancels what it submitted.
+// that may fill, submit and reap; from another thread Submit, the waits, Completions and Reap give ErrNotOwner.
+// Close may be called from anywhere. The goroutine must call Close, or see ErrClosed, before it returns: when a
+// thread ends the kernel cancels what it submitted.
 //
-// Ownership: memory that an operation names stays the kernel's from the Prep call until the operation's
-// terminal CQE, the one without IORING_CQE_F_MORE. The Ring pins it for that time; the caller must not write
-// it, nor read what the kernel is to write.
+// Ownership: memory that an operation names stays the kernel's from the Prep call until the operation's terminal
+// CQE, the one without IORING_CQE_F_MORE. The Ring pins it for that time; the caller must not write it, nor read
+// what the kernel is to write.
 type Ring struct {
 	c       *cring.Ring
 	slots   *slotTable
@@ -33,7 +34,12 @@ type Ring struct {
 	sqSubmitted    uint32 // the SQ head up to which submitted entries are accounted for
 	enterFlags     uint32 // for every io_uring_enter that Go makes itself
 	queued         []*slot
-	arm            []armer // what wants an SQE at the next submission
+	arm            []*Sender // those that send with the next submission
+	sending        int       // requests of Senders in flight
+
+	batch             [64]cring.CQE // copied from the completion queue, to be served
+	batchAt, batchLen int
+	serving           bool // a completion is being served
 
 	ready    []CQE // reaped and not yet handed out, from readyAt on
 	readyAt  int
@@ -43,13 +49,12 @@ type Ring struct {
 	groups  groupSet
 	pinned  runtime.Pinner // registered memory
 	senders map[*Sender]struct{}
+	slab    *sendq.Slab // the Senders' memory
+	calls   []*call     // free ones
 	cfg     config
 	life    lifetime
 	cleanup runtime.Cleanup
 }
-
-// armer is something that holds back work until the ring is about to submit, so that one submission serves all of them.
-type armer interface{ arm() error }
 
 // Stats counts what a Ring has done since New.
 type Stats struct {
@@ -66,10 +71,10 @@ type Stats struct {
 // New sets up a ring with room for entries submissions, rounded up to a power of two, at most 32768; see
 // io_uring_setup(2). It locks the calling goroutine to its thread until Close.
 //
-// New asks for IORING_SETUP_SINGLE_ISSUER, DEFER_TASKRUN, COOP_TASKRUN, TASKRUN_FLAG, SUBMIT_ALL and a registered ring
-// descriptor, and steps down where the kernel refuses; Flags says what was granted. Options change what is
-// asked for. Where there is no io_uring at all the error is an *UnsupportedError that names the cause.
-// It needs kernel 5.5 (IORING_FEAT_NODROP).
+// New asks for IORING_SETUP_SINGLE_ISSUER, DEFER_TASKRUN, COOP_TASKRUN, TASKRUN_FLAG, SUBMIT_ALL and a registered
+// ring descriptor, and steps down where the kernel refuses; Flags says what was granted. Options change what is
+// asked for. Where there is no io_uring at all the error is an *UnsupportedError that names the cause. It needs
+// kernel 5.5 (IORING_FEAT_NODROP).
 func New(entries uint32, opts ...Option) (*Ring, error) {
 	cfg := defaultConfig()
 	for _, o := range opts {
@@ -190,8 +195,8 @@ func (r *Ring) owned() error {
 }
 
 // SQE hands out the next free entry of the submission queue, to be filled by one Prep call before the next
-// submission; until then it is a NOP. Where the queue is full it submits what is there and tries again; with an unfinished
-// chain of links in the queue, or where that gives no room, the error is ErrSQFull.
+// submission; until then it is a NOP. Where the queue is full it submits what is there and tries again; with an
+// unfinished chain of links in the queue, or where that gives no room, the error is ErrSQFull.
 func (r *Ring) SQE() (*SQE, error) {
 	if r.life.closing.Load() {
 		return nil, ErrClosed
@@ -232,20 +237,6 @@ func (r *Ring) makeRoom() error {
 	}
 	if r.SQSpace() == 0 {
 		return ErrSQFull
-	}
-	return nil
-}
-
-// armSenders lets everything that has bytes to send take its SQE, so that they all leave in this submission.
-func (r *Ring) armSenders() error {
-	for len(r.arm) > 0 {
-		last := len(r.arm) - 1
-		a := r.arm[last]
-		r.arm = r.arm[:last]
-		if err := a.arm(); err != nil {
-			r.arm = append(r.arm, a)
-			return err
-		}
 	}
 	return nil
 }

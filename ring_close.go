@@ -16,8 +16,9 @@ import (
 	"github.com/sockring/uring/cring"
 )
 
-// LeakError says that the kernel did not let go of operations in the time that Close has. Their memory stays allocated and
-// pinned until the process ends, on purpose: freeing it would let the kernel write into foreign memory.
+// LeakError says that the kernel did not let go of operations in the time that Close has. Their memory stays
+// allocated and pinned until the process ends, on purpose: freeing it would let the kernel write into foreign
+// memory.
 type LeakError struct {
 	Operations int // still with the kernel
 }
@@ -31,8 +32,8 @@ func (e *LeakError) Error() string {
 // Is reports whether target is os.ErrDeadlineExceeded: the bounded wait ran out.
 func (e *LeakError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
 
-// lifetime is how a ring ends. The owner's thread alone may tear a ring down while it lives, since it may be filling
-// an SQE at any moment and only it can reap; other goroutines ask it to.
+// lifetime is how a ring ends. The owner's thread alone may tear a ring down while it lives, since it may be
+// filling an SQE at any moment and only it can reap; other goroutines ask it to.
 type lifetime struct {
 	closing atomic.Bool
 	once    sync.Once
@@ -43,13 +44,13 @@ type lifetime struct {
 
 func (l *lifetime) init() { l.done = make(chan struct{}) }
 
-// Close ends the ring: nothing is admitted any more, what is in flight is cancelled and reaped, and the ring is unregistered and
-// freed. Completions reaped meanwhile, and one with ECANCELED for every SQE that was not submitted, can still be read
-// by Reap and Completions. Close may be called more than once, and by any goroutine: another than the owner interrupts
-// the owner's wait and has it close the ring, in its current call or its next.
+// Close ends the ring: nothing is admitted any more, what is in flight is cancelled and reaped, and the ring is
+// unregistered and freed. Completions reaped meanwhile, and one with ECANCELED for every SQE that was not
+// submitted, can still be read by Reap and Completions. Close may be called more than once, and by any goroutine:
+// another than the owner interrupts the owner's wait and has it close the ring, in its current call or its next.
 //
-// Close is bounded by WithCloseTimeout. Where the kernel does not let go, the error is a *LeakError. Where the owner
-// does not come back to the ring, it is os.ErrDeadlineExceeded, and the ring closes when it does.
+// Close is bounded by WithCloseTimeout. Where the kernel does not let go, the error is a *LeakError. Where the
+// owner does not come back to the ring, it is os.ErrDeadlineExceeded, and the ring closes when it does.
 func (r *Ring) Close() error {
 	r.life.closing.Store(true)
 	if gettid() == r.tid {
@@ -69,8 +70,8 @@ func (r *Ring) Close() error {
 	}
 }
 
-// askOwner interrupts the owner until the ring is torn down or the time is over. It reports whether the owner's thread
-// no longer exists.
+// askOwner interrupts the owner until the ring is torn down or the time is over. It reports whether the owner's
+// thread no longer exists.
 func (r *Ring) askOwner() (gone bool) {
 	deadline := time.NewTimer(2 * r.cfg.closeTimeout) // the owner itself may need as long to drain
 	defer deadline.Stop()
@@ -192,8 +193,8 @@ func (r *Ring) drain() {
 	}
 }
 
-// cancelAll asks the kernel to cancel every operation in flight, one by one: requests of C code on the same ring are
-// none of ours, and kernels before 5.19 know no other way.
+// cancelAll asks the kernel to cancel every operation in flight, one by one: requests of C code on the same ring
+// are none of ours, and kernels before 5.19 know no other way.
 func (r *Ring) cancelAll() error {
 	var victims []uint64
 	r.slots.each(func(s *slot) {
@@ -228,11 +229,15 @@ func (r *Ring) exit(owner bool) {
 	if settled {
 		r.slots.release()
 		r.groups.free()
+		if r.slab != nil {
+			_ = r.slab.Close() // refuses while the kernel may read a chunk, and then keeps it
+		}
 		r.pinned.Unpin()
 	}
 }
 
-// reportIfLost warns when a Ring becomes garbage without Close. It frees nothing: the kernel may be using the memory.
+// reportIfLost warns when a Ring becomes garbage without Close. It frees nothing: the kernel may be using the
+// memory.
 func (r *Ring) reportIfLost() {
 	var pcs [16]uintptr
 	n := runtime.Callers(3, pcs[:])

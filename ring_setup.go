@@ -40,8 +40,8 @@ func defaultConfig() config {
 	}
 }
 
-// WithCQEntries asks for a completion queue of n entries (IORING_SETUP_CQSIZE, kernel 5.5), rounded up to a power of two
-// and at least the submission queue's size, at most 65536. The default is twice the submission queue.
+// WithCQEntries asks for a completion queue of n entries (IORING_SETUP_CQSIZE, kernel 5.5), rounded up to a power
+// of two and at least the submission queue's size, at most 65536. The default is twice the submission queue.
 func WithCQEntries(n uint32) Option {
 	return func(c *config) {
 		c.cqEntries = n
@@ -49,7 +49,8 @@ func WithCQEntries(n uint32) Option {
 	}
 }
 
-// WithClamp has sizes beyond the kernel's limits reduced to them instead of refused (IORING_SETUP_CLAMP, kernel 5.6).
+// WithClamp has sizes beyond the kernel's limits reduced to them instead of refused (IORING_SETUP_CLAMP, kernel
+// 5.6).
 func WithClamp() Option { return func(c *config) { c.required |= SetupClamp } }
 
 // WithSQPoll has a kernel thread take submissions, so that a busy ring needs no system call to submit; it goes to
@@ -119,8 +120,8 @@ func (c *config) validate(entries uint32) error {
 	return nil
 }
 
-// ladder is what New gives up, in this order, each time the kernel refuses the flags with EINVAL. The kernel that first had
-// the flags stands behind each step.
+// ladder is what New gives up, in this order, each time the kernel refuses the flags with EINVAL. The kernel that
+// first had the flags stands behind each step.
 var ladder = []SetupFlags{
 	SetupDeferTaskrun,                   // 6.1
 	SetupSingleIssuer,                   // 6.0
@@ -160,7 +161,8 @@ func setup(entries uint32, cfg *config) (*cring.Ring, error) {
 	}
 }
 
-// checked refuses a ring whose kernel may lose completions: every promise of this package rests on that it does not.
+// checked refuses a ring whose kernel may lose completions: every promise of this package rests on that it does
+// not.
 func checked(c *cring.Ring) (*cring.Ring, error) {
 	if c.Features&uint32(FeatNoDrop) != 0 {
 		return c, nil

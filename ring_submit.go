@@ -18,6 +18,9 @@ import (
 // that could be cancelled.
 var ErrIdle = errors.New("uring: wait with nothing in flight")
 
+// errServing occurs when a completion callback waits on the ring that is just calling it.
+var errServing = errors.New("uring: wait from within a completion callback of the ring")
+
 // errTimeout is what a wait gives whose time ran out.
 var errTimeout error = &sentinelError{"uring: wait timed out", os.ErrDeadlineExceeded}
 
@@ -27,9 +30,10 @@ const busyRetriesMax = 100
 // forever is a wait without a limit.
 const forever = time.Duration(-1)
 
-// Submit hands all filled SQEs to the kernel, those of Senders with queued bytes included, and returns how many
-// it took, without waiting for completions; see io_uring_enter(2). Requests that can complete at once do so before
-// Submit returns. The entry is made by Go itself and keeps the P meanwhile, so that the runtime wakes no other thread.
+// Submit hands all filled SQEs to the kernel, those of Senders with queued bytes included, and returns how many it
+// took, without waiting for completions; see io_uring_enter(2). Requests that can complete at once do so before
+// Submit returns. The entry is made by Go itself and keeps the P meanwhile, so that the runtime wakes no other
+// thread.
 func (r *Ring) Submit() (int, error) {
 	if err := r.owned(); err != nil {
 		return 0, err
@@ -43,8 +47,9 @@ func (r *Ring) Submit() (int, error) {
 }
 
 // SubmitAndWait submits as Submit does and waits until n completions are there to be reaped, those of Senders
-// included, in one kernel entry where no signal disturbs it. It returns how many SQEs the kernel took. It ends early
-// with ctx.Err(), or with ErrClosed where another goroutine closes the ring; n must not exceed the completion queue.
+// included, in one kernel entry where no signal disturbs it. It returns how many SQEs the kernel took. It ends
+// early with ctx.Err(), or with ErrClosed where another goroutine closes the ring; n must not exceed the
+// completion queue.
 func (r *Ring) SubmitAndWait(ctx context.Context, n int) (int, error) {
 	return r.submitAndWait(ctx, waitSpec{n: n, timeout: forever})
 }
@@ -56,8 +61,8 @@ func (r *Ring) SubmitAndWaitTimeout(ctx context.Context, n int, timeout time.Dur
 }
 
 // SubmitAndWaitMinTimeout waits for n completions for at least minWait; from then on it is content with any
-// completion at all, and after timeout it gives up as SubmitAndWaitTimeout does. minWait is rounded to microseconds,
-// at most some 71 minutes. It needs kernel 6.12 (IORING_FEAT_MIN_TIMEOUT).
+// completion at all, and after timeout it gives up as SubmitAndWaitTimeout does. minWait is rounded to
+// microseconds, at most some 71 minutes. It needs kernel 6.12 (IORING_FEAT_MIN_TIMEOUT).
 func (r *Ring) SubmitAndWaitMinTimeout(ctx context.Context, n int, minWait, timeout time.Duration) (int, error) {
 	if r.Features()&FeatMinTimeout == 0 {
 		return 0, &UnsupportedError{
@@ -77,6 +82,7 @@ type waitSpec struct {
 	n       int
 	timeout time.Duration // forever, or the time left
 	minUsec uint32
+	fresh   bool // completions reaped before do not count
 }
 
 // timespec is a duration as the kernel takes it.
@@ -99,18 +105,29 @@ func (r *Ring) submitAndWait(ctx context.Context, w waitSpec) (int, error) {
 	return int(r.stats.Submitted - before), err
 }
 
-// available is how many completions can be reaped now.
-func (r *Ring) available() int {
-	return len(r.ready) - r.readyAt + int(atomic.LoadUint32(r.c.CQTail)-*r.c.CQHead)
+// reaped is how many of the completions that a wait counts have left the completion queue already.
+func (r *Ring) reaped(w waitSpec) int {
+	if w.fresh {
+		return 0
+	}
+	return len(r.ready) - r.readyAt
+}
+
+// available is how many completions a wait has.
+func (r *Ring) available(w waitSpec) int {
+	return r.reaped(w) + int(atomic.LoadUint32(r.c.CQTail)-*r.c.CQHead)
 }
 
 // wait submits what is queued and waits as w says. Every signal is survived with the time that is left.
 func (r *Ring) wait(ctx context.Context, w waitSpec) error {
+	if r.serving {
+		return errServing
+	}
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	endless := w.timeout == forever && ctx.Done() == nil && !r.adopted
-	if endless && r.slots.live == 0 && r.available() < w.n {
+	if endless && r.slots.live == 0 && r.available(w) < w.n {
 		return ErrIdle
 	}
 	end, limited := waitEnd(ctx, w)
@@ -146,7 +163,7 @@ func (r *Ring) satisfied(w waitSpec, ret int) bool {
 	if r.sqPending() > 0 && r.c.Flags&cring.SetupSQPoll == 0 {
 		return false
 	}
-	got := r.available()
+	got := r.available(w)
 	return got >= w.n || (w.minUsec > 0 && ret >= 0 && got > 0)
 }
 
@@ -174,7 +191,7 @@ func waitExpired(ctx context.Context) error {
 func (r *Ring) enterWait(w waitSpec, left cring.Timespec) int {
 	r.stats.Enters++
 	// The kernel counts what lies in the completion queue, and knows nothing of what was reaped already.
-	n := uint32(max(w.n-(len(r.ready)-r.readyAt), 0))
+	n := uint32(max(w.n-r.reaped(w), 0))
 	if w.minUsec > 0 {
 		return r.c.WaitMin(r.flushSQ(), n, r.enterFlags|cring.EnterGetEvents, left, w.minUsec)
 	}
@@ -197,7 +214,7 @@ func (r *Ring) resumable(ret int, tries *int) error {
 			return opError("io_uring_enter", -ret)
 		}
 		r.drainCQ()
-		if r.available() == 0 {
+		if *tries > 1 {
 			time.Sleep(100 * time.Microsecond)
 		}
 		return nil
@@ -225,7 +242,11 @@ func (r *Ring) submitQueued() (int, error) {
 		if r.c.Flags&cring.SetupSQPoll != 0 {
 			ret = r.c.Submit() // liburing knows when the polling thread needs a wake-up
 		} else {
-			ret = r.c.Enter(r.flushSQ(), 0, r.enterFlags)
+			flags := r.enterFlags
+			if r.heldBack() {
+				flags |= cring.EnterGetEvents // while we are there
+			}
+			ret = r.c.Enter(r.flushSQ(), 0, flags)
 		}
 		if r.accountSubmitted() == 0 {
 			if ret >= 0 {

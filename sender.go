@@ -1,8 +1,134 @@
 package uring
 
-// Sender is written next.
-type Sender struct{}
+import (
+	"fmt"
+	"time"
 
-func (r *Ring) closeSenders() {}
+	"golang.org/x/sys/unix"
 
-const ioLenMax = 0x7ffff000
+	"github.com/sockring/uring/cring"
+	"github.com/sockring/uring/internal/sendq"
+)
+
+// Sender is the ordered queue of one stream socket on a Ring. Messages are copied in, filled in place or handed
+// over; they leave in order, many with one request and the requests of many Senders with one system call:
+//
+//	for _, s := range senders {
+//		s.Write(message) // queues, no system call
+//	}
+//	ring.Submit() // one system call sends for all of them
+//
+// At most one request of a Sender is in flight, so nothing overtakes. A request that ends short, by a slow reader,
+// a cancellation or an error, is accounted to the byte: the Sender goes on from there, or Progress says which
+// messages left. Bundles serve where the kernel has them (6.10), sendmsg(2) requests elsewhere.
+//
+// A Sender belongs to its Ring's owner. It does not own the socket: close the Sender before the socket, since
+// close(2) does not end a request. Ring.Close closes its Senders.
+//
+// Ownership: Write and Writev copy, the caller's memory is free again at return. What HandOver takes is the
+// Sender's until release is called. Queued bytes live in memory that the Senders of a ring share.
+type Sender struct {
+	ring  *Ring
+	fd    int
+	queue *sendq.Queue
+
+	group  *bufGroup     // of the bundles; made with the first
+	iov    []cring.Iovec // of the sendmsg requests; made with the first
+	pieces [][]byte      // what the request in flight sends
+	state  senderState
+	id     OpID // of the request in flight
+	listed bool // in the ring's list of what wants to send
+
+	full bool // the socket said EAGAIN: poll before the next send
+
+	bundles  bool // where several pieces are to be sent; else sendmsg
+	bundled  bool // the request in flight is a bundle
+	msgFlags uint32
+	ioprio   uint16
+	deadline time.Time
+	room     room  // scratch of a Write that waits
+	closing  bool  // nothing more is to be sent
+	broken   error // the accounts do not add up: the kernel is not what we think
+	err      error // why nothing will be sent any more
+}
+
+type senderState uint8
+
+const (
+	senderIdle    senderState = iota
+	senderSending             // a send request is in flight
+	senderPolling             // the socket was full: a poll for room is in flight
+)
+
+// senderLimitDefault is how many bytes a Sender queues by default.
+const senderLimitDefault = 1 << 20
+
+// SenderOption changes what NewSender makes.
+type SenderOption func(*senderConfig)
+
+type senderConfig struct {
+	limit   int
+	sendmsg bool
+}
+
+// WithLimit bounds the bytes that a Sender accepts and has not sent; 1 MiB by default. A Write beyond it waits.
+func WithLimit(bytes int) SenderOption { return func(c *senderConfig) { c.limit = bytes } }
+
+// WithSendmsg has the Sender use sendmsg(2) requests even where the kernel has bundles.
+func WithSendmsg() SenderOption { return func(c *senderConfig) { c.sendmsg = true } }
+
+// NewSender makes the send queue of the stream socket fd. Datagram and seqpacket sockets are refused with
+// EPROTOTYPE: a queue of bytes would not keep their boundaries. No other part of the program may send on fd
+// meanwhile.
+func (r *Ring) NewSender(fd int, opts ...SenderOption) (*Sender, error) {
+	if err := r.owned(); err != nil {
+		return nil, err
+	}
+	if err := streamOnly(fd); err != nil {
+		return nil, err
+	}
+	cfg := senderConfig{limit: senderLimitDefault}
+	for _, o := range opts {
+		o(&cfg)
+	}
+	slab, err := r.sendSlab()
+	if err != nil {
+		return nil, err
+	}
+	queue, err := sendq.NewQueue(slab, cfg.limit)
+	if err != nil {
+		return nil, fmt.Errorf("uring: sender: %w", err)
+	}
+	s := &Sender{
+		ring: r, fd: fd, queue: queue,
+		bundles:  !cfg.sendmsg && r.Features()&FeatRecvSendBundle != 0,
+		msgFlags: unix.MSG_NOSIGNAL | unix.MSG_WAITALL,
+	}
+	if r.senders == nil {
+		r.senders = map[*Sender]struct{}{}
+	}
+	r.senders[s] = struct{}{}
+	return s, nil
+}
+
+// SetDeadline sets when waits for this Sender end with an error that is os.ErrDeadlineExceeded: Write at its
+// limit, and Flush. The zero time means never. What is queued then stays queued, and a later deadline lets it go
+// on from the exact byte.
+func (s *Sender) SetDeadline(t time.Time) { s.deadline = t }
+
+// Buffered returns how many accepted bytes have not left.
+func (s *Sender) Buffered() int { return s.queue.Buffered() }
+
+// Accepted and Sent count the bytes of the stream that the Sender took, and of these the exact prefix that the
+// socket took.
+func (s *Sender) Accepted() uint64 { return s.queue.Accepted() }
+
+// Sent returns how many bytes the socket has taken: the exact prefix of what was accepted.
+func (s *Sender) Sent() uint64 { return s.queue.SentTotal() }
+
+// Progress returns how many messages the socket has taken entirely, and how many bytes of the next one. It stays
+// as it was where the Sender failed or was closed.
+func (s *Sender) Progress() (messages uint64, partial int) { return s.queue.Progress() }
+
+// Err returns why the Sender failed, or nil: the socket's error, such as unix.EPIPE, or ErrClosed.
+func (s *Sender) Err() error { return s.err }

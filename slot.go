@@ -49,22 +49,22 @@ type completer interface {
 // slot is what one operation owns from the time its SQE is handed out until its terminal CQE.
 //
 // Ownership: the owner of the ring writes a slot while it fills the SQE; from the submission on the kernel may
-// read and write args and everything pinned, and Go keeps its hands off, until the CQE without
-// IORING_CQE_F_MORE releases the slot. Slots live in pinned blocks that are never freed before the ring's end, so the
-// addresses of args are stable.
+// read and write args and everything pinned, and Go keeps its hands off, until the CQE without IORING_CQE_F_MORE
+// releases the slot. Slots live in pinned blocks that are never freed before the ring's end, so the addresses of
+// args are stable.
 type slot struct {
-	sqe    SQE
-	index  uint32
-	gen    uint32
-	pos    uint32 // where in the submission queue its SQE lies
-	state  slotState
-	op     uint8 // opcode, kept for the text of errors
-	bundle bool
-	group  *bufGroup // whose buffers it may take
-	pins   int
-	pinner runtime.Pinner
-	kept   []any
-	ranges []memRange // filled only where a detector listens
+	sqe     SQE
+	index   uint32
+	gen     uint32
+	pos     uint32 // where in the submission queue its SQE lies
+	state   slotState
+	op      uint8 // opcode, kept for the text of errors
+	bundle  bool
+	group   *bufGroup // whose buffers it may take
+	pins    int
+	pinners []runtime.Pinner // pinsPerPinner in each
+	kept    []any
+	ranges  []memRange // filled only where a detector listens
 
 	data   any
 	data64 uint64
@@ -92,6 +92,9 @@ const (
 	slotInFlight           // the kernel has it
 )
 
+// pinsPerPinner is how many pointers a runtime.Pinner holds without allocating each time anew.
+const pinsPerPinner = 5
+
 type memRange struct {
 	p      unsafe.Pointer
 	n      int
@@ -103,14 +106,17 @@ func (s *slot) userData() uint64 {
 	return userDataOurs | uint64(s.gen)<<userDataGenShift | uint64(s.index)
 }
 
-// pin keeps n bytes of Go memory at p allocated and unmoved until the terminal CQE, and tells the detectors what the
-// kernel will do with them. Memory outside the Go heap may be passed too.
+// pin keeps n bytes of Go memory at p allocated and unmoved until the terminal CQE, and tells the detectors what
+// the kernel will do with them. Memory outside the Go heap may be passed too.
 func (s *slot) pin(p unsafe.Pointer, n int, a access) {
 	if p == nil || n == 0 {
 		return
 	}
+	if s.pins == len(s.pinners)*pinsPerPinner {
+		s.pinners = append(s.pinners, runtime.Pinner{})
+	}
 	// SAFETY: a *byte keeps the whole object alive and pinned, and Pinner takes any pointer.
-	s.pinner.Pin((*byte)(p))
+	s.pinners[s.pins/pinsPerPinner].Pin((*byte)(p))
 	s.pins++
 	s.note(p, n, a)
 }
@@ -129,8 +135,8 @@ func (s *slot) note(p unsafe.Pointer, n int, a access) {
 // keep holds a Go value alive until the terminal CQE without pinning it.
 func (s *slot) keep(v any) { s.kept = append(s.kept, v) }
 
-// announce says the kernel's use of the range to the detectors: at the submission, and again at the completion, so that
-// whoever touched the memory in between without synchronisation is reported.
+// announce says the kernel's use of the range to the detectors: at the submission, and again at the completion, so
+// that whoever touched the memory in between without synchronisation is reported.
 func (m memRange) announce() {
 	if cring.AsanPoisoned(m.p, m.n) {
 		panic("uring: the kernel was given memory that is poisoned: it was freed or never allocated")
@@ -167,9 +173,9 @@ func (s *slot) clear() {
 		m.announce()
 	}
 	s.ranges = s.ranges[:0]
-	if s.pins > 0 {
-		s.pinner.Unpin()
-		s.pins = 0
+	for i := 0; s.pins > 0; i++ {
+		s.pinners[i].Unpin()
+		s.pins = max(s.pins-pinsPerPinner, 0)
 	}
 	clear(s.kept)
 	s.kept = s.kept[:0]

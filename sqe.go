@@ -2,6 +2,9 @@ package uring
 
 import "github.com/sockring/uring/cring"
 
+// ioLenMax is the most that the kernel moves with one request, MAX_RW_COUNT: whole pages below 2 GiB.
+const ioLenMax = 0x7ffff000
+
 // SQE is one entry of the submission queue while it is being filled. It is valid from Ring.SQE until the next
 // submission, and belongs to the ring's owner.
 type SQE struct {

@@ -12,8 +12,6 @@ package cring
 #cgo nocallback shim_wait_min
 #cgo noescape io_uring_submit
 #cgo nocallback io_uring_submit
-#cgo noescape io_uring_get_events
-#cgo nocallback io_uring_get_events
 #cgo noescape io_uring_register
 #cgo nocallback io_uring_register
 #include "shim.h"
@@ -126,12 +124,6 @@ func (r *Ring) WaitMin(toSubmit, nr, flags uint32, d Timespec, minUsec uint32) i
 	r.calls++
 	return int(C.shim_wait_min(r.ring, C.unsigned(toSubmit), C.unsigned(nr), C.unsigned(flags),
 		C.longlong(d.Sec), C.longlong(d.Nsec), C.unsigned(minUsec)))
-}
-
-// GetEvents wraps io_uring_get_events(3): it runs deferred task work and flushes overflown CQEs.
-func (r *Ring) GetEvents() int {
-	r.calls++
-	return int(C.io_uring_get_events(r.ring))
 }
 
 // Register wraps io_uring_register(2) on the ring's own descriptor. Addresses inside arg are numbers, so what

@@ -1,0 +1,192 @@
+package uring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/internal/sendq"
+)
+
+// errQueueFull is what the Try methods give where a wait would be needed.
+var errQueueFull error = &sentinelError{"uring: sender is at its limit", unix.EAGAIN}
+
+// Write queues a copy of p as one message. It makes no system call while the queue has room; beyond the limit it
+// submits, and waits for room until the deadline. It returns len(p), or how much was taken and why not more. A
+// message longer than the limit is taken in pieces, which Progress counts as messages of their own.
+func (s *Sender) Write(p []byte) (int, error) {
+	if err := s.queue.Write(p); err != nil {
+		return s.writeSlowly(context.Background(), p, err)
+	}
+	s.want()
+	return len(p), nil
+}
+
+// WriteContext is Write whose wait ends with ctx, too.
+func (s *Sender) WriteContext(ctx context.Context, p []byte) (int, error) {
+	if err := s.queue.Write(p); err != nil {
+		return s.writeSlowly(ctx, p, err)
+	}
+	s.want()
+	return len(p), nil
+}
+
+// TryWrite is Write that never waits: where the queue lacks room for all of p it takes nothing, and the error is
+// unix.EAGAIN.
+func (s *Sender) TryWrite(p []byte) error {
+	return s.queued(s.queue.Write(p))
+}
+
+// Writev queues a copy of bufs, one after the other, as one message. It waits as Write does, and takes all or
+// nothing: a message longer than the limit is refused with unix.EMSGSIZE.
+func (s *Sender) Writev(bufs [][]byte) error {
+	return s.retry(context.Background(), func() error { return s.queue.Writev(bufs) })
+}
+
+// Reserve returns n bytes of the queue's memory to be filled, at least 1 and at most 64 KiB; Commit makes them a
+// message. It waits for room as Write does. In between nothing else can be written; the bytes are not zeroed.
+func (s *Sender) Reserve(n int) (p []byte, err error) {
+	err = s.retry(context.Background(), func() error {
+		p, err = s.queue.Reserve(n)
+		return err
+	})
+	return p, err
+}
+
+// Commit queues the first n bytes of what Reserve returned as one message, or with 0 none. The slice must not be
+// used afterwards.
+func (s *Sender) Commit(n int) error { return s.queued(s.queue.Commit(n)) }
+
+// HandOver queues p as one message without copying it. p is the Sender's until release is called: with len(p) and
+// nil once all of it has left, or with what had left and the reason where the Sender fails or is closed first.
+// release is called once, in the order of the stream, from within the owner's calls on the ring, and must not wait
+// on it; nil is for memory that never changes. It waits for room as Write does; where HandOver fails, p stays the
+// caller's.
+func (s *Sender) HandOver(p []byte, release func(sent int, err error)) error {
+	return s.retry(context.Background(), func() error { return s.queue.HandOver(p, release) })
+}
+
+// queued ends a call that put something into the queue, or did not.
+func (s *Sender) queued(err error) error {
+	if err != nil {
+		return senderError(err)
+	}
+	s.want()
+	return nil
+}
+
+// retry puts something into the queue, and waits for room as often as it must.
+func (s *Sender) retry(ctx context.Context, put func() error) error {
+	for {
+		err := put()
+		if !waitable(err) {
+			return s.queued(err)
+		}
+		if err := s.awaitRoom(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// writeSlowly is Write after the queue refused all of p with err.
+func (s *Sender) writeSlowly(ctx context.Context, p []byte, err error) (int, error) {
+	if !errors.Is(err, sendq.ErrTooLong) {
+		if err := s.retry(ctx, func() error { return s.queue.Write(p) }); err != nil {
+			return 0, err
+		}
+		return len(p), nil
+	}
+	for done := 0; done < len(p); {
+		piece := p[done:min(len(p), done+s.queue.Limit())]
+		if err := s.retry(ctx, func() error { return s.queue.Write(piece) }); err != nil {
+			return done, err
+		}
+		done += len(piece)
+	}
+	return len(p), nil
+}
+
+// waitable reports whether sending some of what is queued lets the same call succeed.
+func waitable(err error) bool {
+	return errors.Is(err, sendq.ErrLimit) || errors.Is(err, sendq.ErrSlabFull)
+}
+
+// senderError is the queue's error in the words of the package.
+func senderError(err error) error {
+	switch {
+	case waitable(err):
+		return errQueueFull
+	case errors.Is(err, sendq.ErrTooLong):
+		return fmt.Errorf("%w: %w", err, unix.EMSGSIZE)
+	}
+	return err
+}
+
+// room waits until bytes of a Sender have left, or nothing more will.
+type room struct {
+	s    *Sender
+	sent uint64
+}
+
+func (w *room) settled() bool { return w.s.err != nil || w.s.Sent() != w.sent || w.s.Buffered() == 0 }
+
+// awaitRoom sends until at least one byte has left.
+func (s *Sender) awaitRoom(ctx context.Context) error {
+	s.room = room{s: s, sent: s.Sent()}
+	if err := s.await(ctx, &s.room); err != nil {
+		return err
+	}
+	return s.err
+}
+
+// Flush sends everything that is queued, and waits until the socket has taken it. It ends early with the socket's
+// error, with ctx, or at the deadline; then the request in flight is cancelled, so that Sent and Progress are
+// exact, and what is left stays queued for the next submission.
+func (s *Sender) Flush(ctx context.Context) error {
+	if s.err == nil {
+		if err := s.await(ctx, s); err != nil {
+			return err
+		}
+	}
+	return s.err
+}
+
+// settled reports whether there is nothing left to wait for.
+func (s *Sender) settled() bool { return s.err != nil || s.Buffered() == 0 }
+
+// await drives the ring until w is settled. Where it gives up, the request in flight is cancelled and accounted
+// for.
+func (s *Sender) await(ctx context.Context, w settler) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	timeout := forever
+	if !s.deadline.IsZero() {
+		if timeout = time.Until(s.deadline); timeout <= 0 {
+			return errTimeout
+		}
+	}
+	s.want()
+	err := s.ring.await(ctx, timeout, w)
+	if err == nil || s.err != nil {
+		return nil
+	}
+	return errors.Join(err, s.halt())
+}
+
+// Flush sends what all Senders of the ring have queued, together, and waits until their sockets have taken it, or
+// ctx ends. A Sender that fails does not hold up the others; its error is its own, see Sender.Err.
+func (r *Ring) Flush(ctx context.Context) error {
+	if err := r.owned(); err != nil {
+		return err
+	}
+	return r.await(ctx, forever, (*allSenders)(r))
+}
+
+// allSenders waits for every Sender of a ring.
+type allSenders Ring
+
+func (r *allSenders) settled() bool { return len(r.arm) == 0 && r.sending == 0 }
