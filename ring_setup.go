@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sockring/uring/cring"
+	"github.com/sockring/uring/internal/probe"
 )
 
 // Limits of io_uring_setup(2).
@@ -175,22 +176,16 @@ func checked(c *cring.Ring) (*cring.Ring, error) {
 
 // setupError names the cause of a refused set-up.
 func setupError(errno int, flags SetupFlags) error {
-	err := opError("io_uring_setup", errno)
-	u := &UnsupportedError{Name: "io_uring", Err: err}
-	switch unix.Errno(errno) {
-	case unix.ENOSYS:
-		u.Missing, u.Provider = "io_uring_setup", "a kernel with CONFIG_IO_URING, or a sandbox that lets it through"
-	case unix.EPERM, unix.EACCES:
-		u.Missing = "refused by a seccomp filter or by kernel.io_uring_disabled"
-		u.Provider = "kernel.io_uring_disabled=0 and a seccomp profile that allows io_uring"
-	case unix.ENOMEM:
-		return fmt.Errorf("uring: set-up: no memory, or RLIMIT_MEMLOCK too small for the ring (kernels before 5.12): %w", err)
-	case unix.EINVAL:
-		return fmt.Errorf("uring: set-up: the kernel refuses %v or the sizes asked for: %w", flags, err)
-	default:
-		return fmt.Errorf("uring: set-up: %w", err)
+	if unix.Errno(errno) == unix.EINVAL {
+		return fmt.Errorf("uring: set-up: the kernel refuses %v or the sizes asked for: %w", flags,
+			opError("io_uring_setup", errno))
 	}
-	return u
+	err := probe.ExplainSetup(unix.Errno(errno))
+	var refusal *probe.Refusal
+	if errors.As(err, &refusal) {
+		return verdict("io_uring", probe.Version{Major: 5, Minor: 1}, err)
+	}
+	return fmt.Errorf("uring: set-up: %w", err)
 }
 
 // errNoCgo is what set-up gives in a build without liburing.

@@ -2,7 +2,11 @@
 
 package probe
 
-import "runtime"
+import (
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
 
 // Run finds io_uring and Linux AIO missing: this is not Linux.
 func Run(func(name string) (Result, bool)) (Facts, []Result) {
@@ -17,3 +21,6 @@ func Run(func(name string) (Result, bool)) (Facts, []Result) {
 	}
 	return facts, append(results, Result{Group: GroupAIO, Name: AIOSetup, Err: refusal})
 }
+
+// ExplainSetup returns the errno: nothing here asks a kernel for a ring.
+func ExplainSetup(errno unix.Errno) error { return errno }
