@@ -1,7 +1,7 @@
 //go:build linux && cgo
 
-// Package cprep hands liburing's own io_uring_prep_* functions, and the constants and struct layouts of the headers it was
-// compiled against, to the tests that hold the Go side equal to them. Nothing but tests imports it.
+// Package cprep hands liburing's own io_uring_prep_* functions, and the constants and struct layouts of the headers it
+// was compiled against, to the tests that hold the Go side equal to them. Nothing but tests imports it.
 package cprep
 
 /*
@@ -71,8 +71,8 @@ func values(rows []C.struct_cprep_value) map[string]int64 {
 	return m
 }
 
-// BufRing sets up a ring with a provided-buffer ring by io_uring_setup_buf_ring(3) and takes both down again. It returns 0
-// or a negative errno.
+// BufRing sets up a ring with a provided-buffer ring by io_uring_setup_buf_ring(3) and takes both down again. It
+// returns 0 or a negative errno.
 func BufRing(entries uint32, group uint16) int {
 	return int(C.cprep_buf_ring(C.uint(entries), C.int(group)))
 }

@@ -320,6 +320,7 @@ func trySendMsgRing(p *prober) error {
 	}
 	const id, result = 1 << 62, 7
 	message := &cring.SQE{Opcode: cring.OpMsgRing, Fd: int32(r.Fd), Addr: cring.MsgData, Off: id, Len: result}
+	// SAFETY: the kernel reads message during the call only.
 	if err := rawring.RegisterNoRing(cring.RegisterSendMsgRing, unsafe.Pointer(message), 1); err != nil {
 		return answeredCall("io_uring_register", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,6 +49,18 @@ func check(path string, content []byte) []problem {
 		problems = append(problems, checkLinks(path, content)...)
 	}
 	return problems
+}
+
+// TestReadmeProgram holds that the program of the README is the one that is built and tested.
+func TestReadmeProgram(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join(root, "README.md"))
+	require.NoError(t, err)
+	program, err := os.ReadFile(filepath.Join(root, "examples/quickstart/main.go"))
+	require.NoError(t, err)
+	_, block, _ := strings.Cut(string(readme), "```go\n")
+	block, _, _ = strings.Cut(block, "```\n")
+	require.True(t, strings.HasPrefix(block, "package main"))
+	require.Equal(t, string(program[bytes.Index(program, []byte("package main")):]), block)
 }
 
 // sources returns every file to check, by its path from the root.
