@@ -6,6 +6,7 @@ REPORT   := ./scripts/with-go go run ./internal/testreport
 BIN      := $(CURDIR)/.bin
 PACKAGES := ./... ./examples/...
 
+CHECKS    ?= 1000
 FUZZTIME  ?= 10s
 BENCHTIME ?= 1s
 # The runs with a checking allocator or collector are slow: the library alone, short where tests have a short form.
@@ -27,8 +28,9 @@ demo: ## Send real traffic and write the comparison to report/
 test: ## Vet and run all tests, plainly and with -race
 	@./scripts/test
 
-test-long: ## Run the tests with more random cases: SOCKRING_LONG=1
-	SOCKRING_LONG=1 $(REPORT) -timeout 60m $(PACKAGES)
+test-long: ## Run the tests with random cases for CHECKS (1000) cases each
+	$(REPORT) -timeout 60m $$($(GO) list -f '{{.ImportPath}} {{.TestImports}} {{.XTestImports}}' $(PACKAGES) | \
+		awk '/pgregory.net\/rapid/ { print $$1 }') -rapid.checks=$(CHECKS)
 
 race: ## Run the tests with the race detector
 	$(REPORT) -race $(PACKAGES)
