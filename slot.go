@@ -112,13 +112,18 @@ func (s *slot) pin(p unsafe.Pointer, n int, a access) {
 	if p == nil || n == 0 {
 		return
 	}
+	s.pinQuietly(p)
+	s.note(p, n, a)
+}
+
+// pinQuietly is pin for memory of which the kernel makes atomic use, which is nothing that detectors watch for.
+func (s *slot) pinQuietly(p unsafe.Pointer) {
 	if s.pins == len(s.pinners)*pinsPerPinner {
 		s.pinners = append(s.pinners, runtime.Pinner{})
 	}
 	// SAFETY: a *byte keeps the whole object alive and pinned, and Pinner takes any pointer.
 	s.pinners[s.pins/pinsPerPinner].Pin((*byte)(p))
 	s.pins++
-	s.note(p, n, a)
 }
 
 // note tells the race detector and the address sanitizer, where one listens, that the kernel uses memory until the
@@ -167,8 +172,8 @@ func (s *slot) launch(groups *groupSet) {
 // bundles reports whether IORING_RECVSEND_BUNDLE is what its bit means in an opcode's ioprio.
 func bundles(op uint8) bool { return op == cring.OpSend || op == cring.OpRecv }
 
-// clear gives up what the operation held: the terminal CQE is there, or it was never submitted.
-func (s *slot) clear() {
+// unpin gives up the memory that the operation names.
+func (s *slot) unpin() {
 	for _, m := range s.ranges {
 		m.announce()
 	}
@@ -179,6 +184,11 @@ func (s *slot) clear() {
 	}
 	clear(s.kept)
 	s.kept = s.kept[:0]
+}
+
+// clear gives up what the operation held: the terminal CQE is there, or it was never submitted.
+func (s *slot) clear() {
+	s.unpin()
 	if s.group != nil {
 		s.group.inFlight--
 		s.group = nil

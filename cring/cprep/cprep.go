@@ -1,7 +1,7 @@
 //go:build linux && cgo
 
-// Package cprep hands liburing's own io_uring_prep_* functions, and the constants and struct layouts of the headers it
-// was compiled against, to the tests that hold the Go side equal to them. Nothing but tests imports it.
+// Package cprep hands liburing's own io_uring_prep_* functions, and the constants and struct layouts of the headers
+// it was compiled against, to the tests that hold the Go side equal to them. Nothing but tests imports it.
 package cprep
 
 /*
@@ -49,6 +49,16 @@ func call(s *cring.SQE, function string, args []uint64) bool {
 	}
 	// SAFETY: cring.SQE mirrors struct io_uring_sqe (abi_test.go), and C keeps neither pointer.
 	return bool(C.cprep_call((*C.struct_io_uring_sqe)(unsafe.Pointer(s)), name, &a[0]))
+}
+
+// Memory returns a copy of n bytes at an address that an SQE names, as the kernel would find them. Nothing checks that
+// there is memory.
+func Memory(addr uint64, n int) []byte {
+	b := make([]byte, n)
+	if n > 0 {
+		C.cprep_copy(unsafe.Pointer(&b[0]), C.uint64_t(addr), C.size_t(n)) // SAFETY: C keeps nothing of b.
+	}
+	return b
 }
 
 // Constants returns the constants of the headers, or of the polyfill, by their C names.

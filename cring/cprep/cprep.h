@@ -30,6 +30,9 @@ int cprep_version(void);
  */
 bool cprep_call(struct io_uring_sqe *sqe, const char *name, const uint64_t *a);
 
+/* cprep_copy copies n bytes at the address from, as the kernel would. */
+void cprep_copy(void *to, uint64_t from, size_t n);
+
 /* cprep_buf_ring sets up a ring with a buffer ring, takes both down, and returns 0 or a negative errno. */
 int cprep_buf_ring(unsigned nentries, int bgid);
 

@@ -215,6 +215,11 @@ bool cprep_call(struct io_uring_sqe *sqe, const char *name, const uint64_t *a)
 	       call_setter(sqe, name, a);
 }
 
+void cprep_copy(void *to, uint64_t from, size_t n)
+{
+	memcpy(to, (const void *)(uintptr_t)from, n);
+}
+
 int cprep_version(void)
 {
 	return SOCKRING_LIBURING;
