@@ -1,0 +1,2 @@
+// Package affinity starts processes on a chosen CPU.
+package affinity

@@ -1,0 +1,117 @@
+//go:build linux
+
+package load
+
+import (
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/examples/bundlebench/internal/proto"
+)
+
+// batcher is what a mode written in Go has to offer.
+type batcher interface {
+	// pass sends one batch on every connection and returns when the kernel has taken all of it.
+	pass() error
+	// syscalls counts the calls into the kernel that passes have made; it is 0 where that is not known.
+	syscalls() uint64
+	// close closes the connections.
+	close()
+}
+
+// opener connects and makes ready to send the messages of the arena, which outlives the batcher. One
+// goroutine opens, passes and closes.
+type opener func(*arena) (batcher, error)
+
+// inGo makes a mode of a batcher.
+func inGo(open opener) func(proto.Job) (proto.Result, error) {
+	return func(job proto.Job) (proto.Result, error) {
+		a, err := newArena(job)
+		if err != nil {
+			return proto.Result{}, err
+		}
+		defer a.close()
+		b, err := open(a)
+		if err != nil {
+			return proto.Result{}, err
+		}
+		defer b.close()
+		return drive(b, a)
+	}
+}
+
+// reading is the state of the counters at one end of the measured window.
+type reading struct {
+	at       time.Time
+	cpu      time.Duration
+	syscalls uint64
+}
+
+// drive makes passes for the job's warm-up and then for its measured window.
+func drive(b batcher, a *arena) (proto.Result, error) {
+	job := a.job
+	warm, err := passesFor(b, a, job.Warmup, 0)
+	if err != nil {
+		return proto.Result{}, err
+	}
+	start, err := read(b)
+	if err != nil {
+		return proto.Result{}, err
+	}
+	passes, err := passesFor(b, a, job.Dur, warm)
+	if err != nil {
+		return proto.Result{}, err
+	}
+	end, err := read(b)
+	if err != nil {
+		return proto.Result{}, err
+	}
+	return result(job, warm, passes, end.at.Sub(start.at), end.cpu-start.cpu, end.syscalls-start.syscalls), nil
+}
+
+// passesFor makes passes for the given time, at least one, with one look at the clock a pass.
+func passesFor(b batcher, a *arena, d time.Duration, done uint64) (uint64, error) {
+	start := time.Now()
+	for n := uint64(0); ; {
+		if a.job.Verify {
+			a.stamp(done + n)
+		}
+		if err := b.pass(); err != nil {
+			return 0, err
+		}
+		n++
+		if time.Since(start) >= d {
+			return n, nil
+		}
+	}
+}
+
+func read(b batcher) (reading, error) {
+	calls := b.syscalls()
+	var usage unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &usage); err != nil {
+		return reading{}, os.NewSyscallError("getrusage", err)
+	}
+	return reading{
+		at:       time.Now(),
+		cpu:      time.Duration(usage.Utime.Nano() + usage.Stime.Nano()),
+		syscalls: calls,
+	}, nil
+}
+
+// result turns passes into what a sender reports.
+func result(job proto.Job, warm, passes uint64, elapsed, cpu time.Duration, syscalls uint64) proto.Result {
+	sent := make([]uint64, job.Conns)
+	for i := range sent {
+		sent[i] = (warm + passes) * uint64(job.Msgs)
+	}
+	return proto.Result{
+		Messages:  passes * uint64(job.Msgs) * uint64(job.Conns),
+		ElapsedNS: int64(elapsed),
+		CPUNS:     int64(cpu),
+		Syscalls:  syscalls,
+		Sent:      sent,
+	}
+}

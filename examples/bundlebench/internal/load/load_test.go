@@ -1,0 +1,207 @@
+//go:build linux
+
+package load
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/examples/bundlebench/internal/proto"
+)
+
+// reader accepts a job's connections and reads them slowly, in small pieces with pauses, so that senders
+// meet full sockets.
+type reader struct {
+	listener net.Listener
+	streams  chan []byte // what each connection has sent, preamble included, when it ends
+}
+
+func newReader(t *testing.T, network string, piece int, pause time.Duration) *reader {
+	t.Helper()
+	addr := "127.0.0.1:0"
+	if network == proto.Unix {
+		addr = t.TempDir() + "/reader"
+	}
+	l, err := net.Listen(network, addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { l.Close() })
+	r := &reader{listener: l, streams: make(chan []byte, 64)}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go r.read(c, piece, pause)
+		}
+	}()
+	return r
+}
+
+func (r *reader) read(c net.Conn, piece int, pause time.Duration) {
+	defer c.Close()
+	var stream []byte
+	buf := make([]byte, piece)
+	for {
+		n, err := c.Read(buf)
+		stream = append(stream, buf[:n]...)
+		if err != nil {
+			r.streams <- stream
+			return
+		}
+		if pause > 0 {
+			time.Sleep(pause)
+		}
+	}
+}
+
+// batchers are the modes written in Go.
+var batchers = map[string]opener{
+	"writev":     openWritev,
+	"netbuffers": openNetBuffers,
+}
+
+// skipIfUnsupported skips a mode that this kernel or this process cannot run; plain system calls always
+// can.
+func skipIfUnsupported(t *testing.T, mode string, err error) {
+	t.Helper()
+	if errors.Is(err, errors.ErrUnsupported) {
+		require.NotContains(t, []string{"writev", "netbuffers"}, mode)
+		t.Skip(err)
+	}
+}
+
+func isHangUp(err error) bool {
+	return errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET)
+}
+
+// expected is what connection conn has to send in sent messages.
+func expected(job proto.Job, conn int, sent uint64) []byte {
+	var want []byte
+	msg := make([]byte, job.Size)
+	for k := range sent {
+		proto.Fill(msg, conn, int(k%uint64(job.Msgs)))
+		proto.Stamp(msg, k)
+		want = append(want, msg...)
+	}
+	return want
+}
+
+// Whatever a reader does to the sockets, each stream is exactly the messages in order.
+func TestModesAgainstASlowReader(t *testing.T) {
+	for _, mode := range Names() {
+		for _, network := range []string{proto.TCP, proto.Unix} {
+			t.Run(mode+" over "+network, func(t *testing.T) {
+				r := newReader(t, network, 777, 20*time.Microsecond)
+				job := proto.Job{
+					Net: network, Addr: r.listener.Addr().String(), Conns: 3, Msgs: 50, Size: 321,
+					Dur: 20 * time.Millisecond, Warmup: time.Millisecond, Verify: true, SendBuf: 1,
+				}
+				result, err := Run(mode, job)
+				skipIfUnsupported(t, mode, err)
+				require.NoError(t, err)
+				require.NoError(t, result.Check(job))
+				for range job.Conns {
+					stream := <-r.streams
+					conn := int(binary.LittleEndian.Uint32(stream))
+					got := stream[proto.PreambleSize:]
+					want := expected(job, conn, result.Sent[conn])
+					require.Len(t, got, len(want))
+					require.True(t, bytes.Equal(want, got), "connection %d differs", conn)
+				}
+			})
+		}
+	}
+}
+
+func TestModesReportAReaderThatHangsUp(t *testing.T) {
+	for _, mode := range Names() {
+		t.Run(mode, func(t *testing.T) {
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			defer l.Close()
+			go func() {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				io.CopyN(io.Discard, c, 1<<16)
+				c.Close()
+			}()
+			_, err = Run(mode, proto.Job{
+				Net: proto.TCP, Addr: l.Addr().String(), Conns: 1, Msgs: 10, Size: 1000, Dur: time.Minute,
+			})
+			skipIfUnsupported(t, mode, err)
+			require.Error(t, err)
+			require.True(t, isHangUp(err), "%v", err)
+		})
+	}
+}
+
+// Passes must not allocate: the collector would then have a part in the figures.
+func TestPassesDoNotAllocate(t *testing.T) {
+	job := proto.Job{Net: proto.TCP, Conns: 2, Msgs: 8, Size: 64, Verify: true}
+	r := newReader(t, proto.TCP, 1<<20, 0)
+	job.Addr = r.listener.Addr().String()
+	a, err := newArena(job)
+	require.NoError(t, err)
+	defer a.close()
+	for name, open := range batchers {
+		t.Run(name, func(t *testing.T) {
+			b, err := open(a)
+			skipIfUnsupported(t, name, err)
+			require.NoError(t, err)
+			defer b.close()
+			require.NoError(t, b.pass())
+			require.Zero(t, testing.AllocsPerRun(200, func() {
+				if err := b.pass(); err != nil {
+					t.Error(err)
+				}
+			}))
+		})
+	}
+}
+
+func TestSystemCallsAreCounted(t *testing.T) {
+	r := newReader(t, proto.Unix, 1<<20, 0)
+	job := proto.Job{Net: proto.Unix, Addr: r.listener.Addr().String(), Conns: 2, Msgs: 8, Size: 8}
+	a, err := newArena(job)
+	require.NoError(t, err)
+	defer a.close()
+	for name, open := range batchers {
+		t.Run(name, func(t *testing.T) {
+			b, err := open(a)
+			skipIfUnsupported(t, name, err)
+			require.NoError(t, err)
+			defer b.close()
+			before := b.syscalls()
+			const passes = 100
+			for range passes {
+				require.NoError(t, b.pass())
+			}
+			// One call a pass at least, and not one a message; full sockets may add some.
+			calls := b.syscalls() - before
+			require.GreaterOrEqual(t, calls, uint64(passes))
+			require.Less(t, calls, uint64(passes*job.Conns*job.Msgs))
+		})
+	}
+}
+
+func TestRunRefuses(t *testing.T) {
+	_, err := Run("sendfile", proto.Job{})
+	require.ErrorContains(t, err, `mode "sendfile"`)
+	_, err = Run("writev", proto.Job{Net: "udp"})
+	require.ErrorContains(t, err, `network "udp"`)
+	_, err = Run("writev", proto.Job{Net: proto.TCP, Addr: "nowhere", Conns: 1, Msgs: 1, Size: 1})
+	require.ErrorContains(t, err, "nowhere")
+	_, err = Run("writev", proto.Job{Net: proto.Unix, Addr: t.TempDir() + "/none", Conns: 1, Msgs: 1, Size: 1})
+	require.ErrorIs(t, err, unix.ENOENT)
+}

@@ -1,0 +1,3 @@
+// Package role lets one program be three processes: the benchmark, which starts the others, a sink and a
+// sender. An environment variable says which.
+package role
