@@ -2,6 +2,7 @@ package uring
 
 import (
 	"fmt"
+	"io"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -234,6 +235,17 @@ func (b *BufRing) added(id uint16) int { return int(b.lens[b.pos[id]&b.group.mas
 
 // unaccounted is how far the published buffers reach behind those that completions have spoken of.
 func (b *BufRing) unaccounted() int { return int(b.group.tail - b.head) }
+
+// resumable returns nil where what is left can simply be sent by another request: every buffer that the kernel has
+// picked has left. The kernel ends a bundle so after it had to wait (FACTS 2). Otherwise buffers between were
+// picked and not sent, and the error is io.ErrShortWrite.
+func (b *BufRing) resumable() error {
+	head, err := b.group.head()
+	if err == nil && head != b.head {
+		err = io.ErrShortWrite
+	}
+	return err
+}
 
 // BufRingStatus says where the kernel and the application are in a ring. Positions run freely and wrap at 65536.
 type BufRingStatus struct {
