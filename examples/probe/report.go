@@ -193,7 +193,8 @@ func mark(p paper, f uring.Feature) string {
 	return p.colour(yellow, "?")
 }
 
-// reason is why a feature is missing. What many features are missing for, such as a seccomp filter, is written out once.
+// reason is why a feature is missing. What many features are missing for, such as a seccomp filter, is written out
+// once.
 func (r *report) reason(f uring.Feature) string {
 	text := reason(f)
 	if first := r.told[text]; first != "" && !r.all {

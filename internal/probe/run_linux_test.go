@@ -222,8 +222,12 @@ func TestDescriptorsExhausted(t *testing.T) {
 	fd, err := unix.Dup(0)
 	require.NoError(t, err)
 	require.NoError(t, unix.Close(fd))
-	limit := unix.Rlimit{Cur: uint64(fd), Max: uint64(fd)}
-	require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
+	var limit unix.Rlimit
+	require.NoError(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
+	lowered := unix.Rlimit{Cur: uint64(fd), Max: limit.Max}
+	require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &lowered))
+	// With -asan the leak sanitizer opens files as the process ends.
+	defer func() { require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit)) }()
 
 	after := run(t)
 	for _, name := range []string{
