@@ -1,11 +1,11 @@
 package uring
 
 import (
+	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"sync"
 	"testing"
 
@@ -202,6 +202,9 @@ func TestEngineIsTheBestThatHasWhatItNeeds(t *testing.T) {
 	}
 }
 
+//go:embed testdata/capabilities.json
+var capabilitiesJSONWanted string
+
 func TestCapabilitiesAsJSON(t *testing.T) {
 	caps := newCapabilities(
 		probe.Facts{
@@ -222,9 +225,7 @@ func TestCapabilitiesAsJSON(t *testing.T) {
 	caps.process.OS, caps.process.Arch = "linux", "amd64"
 	got, err := json.MarshalIndent(caps, "", "  ")
 	require.NoError(t, err)
-	want, err := os.ReadFile("testdata/capabilities.json")
-	require.NoError(t, err)
-	require.Equal(t, string(want), string(got)+"\n")
+	require.Equal(t, capabilitiesJSONWanted, string(got)+"\n")
 }
 
 func TestProbeIsSharedByItsCallers(t *testing.T) {

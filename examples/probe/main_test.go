@@ -2,10 +2,10 @@ package main
 
 import (
 	"bytes"
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -117,6 +117,9 @@ func madeUp(p paper) report {
 	}
 }
 
+//go:embed testdata
+var wanted embed.FS
+
 func TestReportOfAMadeUpMachine(t *testing.T) {
 	for _, test := range []struct {
 		file    string
@@ -132,7 +135,7 @@ func TestReportOfAMadeUpMachine(t *testing.T) {
 			r := madeUp(paper{w: &out, width: 90, colours: test.colours})
 			r.all = test.all
 			r.write()
-			want, err := os.ReadFile(test.file)
+			want, err := wanted.ReadFile(test.file)
 			require.NoError(t, err)
 			require.Equal(t, string(want), out.String())
 		})

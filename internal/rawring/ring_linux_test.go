@@ -10,19 +10,25 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/sockring/uring"
 	"github.com/sockring/uring/cring"
 	"github.com/sockring/uring/internal/rawring"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 const patience = 5 * time.Second
+
+func TestMain(m *testing.M) { testutil.Main(m) }
 
 func newRing(t *testing.T, entries, flags uint32) *rawring.Ring {
 	t.Helper()
 	runtime.LockOSThread()
 	t.Cleanup(runtime.UnlockOSThread)
 	r, err := rawring.New(entries, flags)
-	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
-		t.Skipf("io_uring_setup: %v", err)
+	if errors.Is(err, unix.EINVAL) && flags&cring.SetupDeferTaskrun != 0 {
+		testutil.SkipIfUnsupported(t, &uring.UnsupportedError{
+			Name: "IORING_SETUP_DEFER_TASKRUN", SinceMajor: 6, SinceMinor: 1, Err: err,
+		})
 	}
 	require.NoError(t, err)
 	t.Cleanup(func() {
