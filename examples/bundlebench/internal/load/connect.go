@@ -82,3 +82,17 @@ func (s sockets) close() {
 		unix.Close(fd)
 	}
 }
+
+// arenaAndSockets makes what most modes start with.
+func arenaAndSockets(job proto.Job) (*arena, sockets, error) {
+	a, err := newArena(job)
+	if err != nil {
+		return nil, nil, err
+	}
+	fds, err := connect(job)
+	if err != nil {
+		a.close()
+		return nil, nil, err
+	}
+	return a, fds, nil
+}

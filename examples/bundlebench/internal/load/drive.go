@@ -13,32 +13,28 @@ import (
 
 // batcher is what a mode written in Go has to offer.
 type batcher interface {
+	// stamp numbers the messages as those of the given batch.
+	stamp(batch uint64)
 	// pass sends one batch on every connection and returns when the kernel has taken all of it.
 	pass() error
 	// syscalls counts the calls into the kernel that passes have made; it is 0 where that is not known.
 	syscalls() uint64
-	// close closes the connections.
+	// close closes the connections and frees the messages.
 	close()
 }
 
-// opener connects and makes ready to send the messages of the arena, which outlives the batcher. One
-// goroutine opens, passes and closes.
-type opener func(*arena) (batcher, error)
+// opener connects and makes the job's messages ready. One goroutine opens, passes and closes.
+type opener func(proto.Job) (batcher, error)
 
 // inGo makes a mode of a batcher.
 func inGo(open opener) func(proto.Job) (proto.Result, error) {
 	return func(job proto.Job) (proto.Result, error) {
-		a, err := newArena(job)
-		if err != nil {
-			return proto.Result{}, err
-		}
-		defer a.close()
-		b, err := open(a)
+		b, err := open(job)
 		if err != nil {
 			return proto.Result{}, err
 		}
 		defer b.close()
-		return drive(b, a)
+		return drive(b, job)
 	}
 }
 
@@ -50,9 +46,8 @@ type reading struct {
 }
 
 // drive makes passes for the job's warm-up and then for its measured window.
-func drive(b batcher, a *arena) (proto.Result, error) {
-	job := a.job
-	warm, err := passesFor(b, a, job.Warmup, 0)
+func drive(b batcher, job proto.Job) (proto.Result, error) {
+	warm, err := passesFor(b, job, job.Warmup, 0)
 	if err != nil {
 		return proto.Result{}, err
 	}
@@ -60,7 +55,7 @@ func drive(b batcher, a *arena) (proto.Result, error) {
 	if err != nil {
 		return proto.Result{}, err
 	}
-	passes, err := passesFor(b, a, job.Dur, warm)
+	passes, err := passesFor(b, job, job.Dur, warm)
 	if err != nil {
 		return proto.Result{}, err
 	}
@@ -72,11 +67,11 @@ func drive(b batcher, a *arena) (proto.Result, error) {
 }
 
 // passesFor makes passes for the given time, at least one, with one look at the clock a pass.
-func passesFor(b batcher, a *arena, d time.Duration, done uint64) (uint64, error) {
+func passesFor(b batcher, job proto.Job, d time.Duration, done uint64) (uint64, error) {
 	start := time.Now()
 	for n := uint64(0); ; {
-		if a.job.Verify {
-			a.stamp(done + n)
+		if job.Verify {
+			b.stamp(done + n)
 		}
 		if err := b.pass(); err != nil {
 			return 0, err

@@ -9,15 +9,11 @@ import (
 
 // runLimit runs the bundle loop in C, which times itself.
 func runLimit(job proto.Job) (proto.Result, error) {
-	a, err := newArena(job)
+	a, socks, err := arenaAndSockets(job)
 	if err != nil {
 		return proto.Result{}, err
 	}
 	defer a.close()
-	socks, err := connect(job)
-	if err != nil {
-		return proto.Result{}, err
-	}
 	defer socks.close()
 	fds := make([]int32, len(socks))
 	for i, fd := range socks {

@@ -63,10 +63,34 @@ func (r *reader) read(c net.Conn, piece int, pause time.Duration) {
 	}
 }
 
+// discard returns the address of a listener that throws away what its connections receive.
+func discard(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				io.Copy(io.Discard, c)
+				c.Close()
+			}()
+		}
+	}()
+	return l.Addr().String()
+}
+
 // batchers are the modes written in Go.
 var batchers = map[string]opener{
 	"writev":     openWritev,
 	"netbuffers": openNetBuffers,
+	"send":       openSend,
+	"bundle":     openBundle,
+	"sender":     openSender,
 }
 
 // skipIfUnsupported skips a mode that this kernel or this process cannot run; plain system calls always
@@ -148,15 +172,10 @@ func TestModesReportAReaderThatHangsUp(t *testing.T) {
 
 // Passes must not allocate: the collector would then have a part in the figures.
 func TestPassesDoNotAllocate(t *testing.T) {
-	job := proto.Job{Net: proto.TCP, Conns: 2, Msgs: 8, Size: 64, Verify: true}
-	r := newReader(t, proto.TCP, 1<<20, 0)
-	job.Addr = r.listener.Addr().String()
-	a, err := newArena(job)
-	require.NoError(t, err)
-	defer a.close()
+	job := proto.Job{Net: proto.TCP, Addr: discard(t), Conns: 2, Msgs: 8, Size: 64, Verify: true}
 	for name, open := range batchers {
 		t.Run(name, func(t *testing.T) {
-			b, err := open(a)
+			b, err := open(job)
 			skipIfUnsupported(t, name, err)
 			require.NoError(t, err)
 			defer b.close()
@@ -173,12 +192,9 @@ func TestPassesDoNotAllocate(t *testing.T) {
 func TestSystemCallsAreCounted(t *testing.T) {
 	r := newReader(t, proto.Unix, 1<<20, 0)
 	job := proto.Job{Net: proto.Unix, Addr: r.listener.Addr().String(), Conns: 2, Msgs: 8, Size: 8}
-	a, err := newArena(job)
-	require.NoError(t, err)
-	defer a.close()
 	for name, open := range batchers {
 		t.Run(name, func(t *testing.T) {
-			b, err := open(a)
+			b, err := open(job)
 			skipIfUnsupported(t, name, err)
 			require.NoError(t, err)
 			defer b.close()
@@ -204,4 +220,26 @@ func TestRunRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "nowhere")
 	_, err = Run("writev", proto.Job{Net: proto.Unix, Addr: t.TempDir() + "/none", Conns: 1, Msgs: 1, Size: 1})
 	require.ErrorIs(t, err, unix.ENOENT)
+}
+
+// One pass over one connection, to a reader that is in the same process.
+func BenchmarkPass(b *testing.B) {
+	for name, open := range batchers {
+		b.Run(name, func(b *testing.B) {
+			job := proto.Job{Net: proto.TCP, Addr: discard(b), Conns: 1, Msgs: 64, Size: 64}
+			sender, err := open(job)
+			if errors.Is(err, errors.ErrUnsupported) {
+				b.Skip(err)
+			}
+			require.NoError(b, err)
+			defer sender.close()
+			b.SetBytes(int64(job.Conns * job.Msgs * job.Size))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := sender.pass(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
 }

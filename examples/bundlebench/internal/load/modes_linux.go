@@ -3,5 +3,8 @@ package load
 var modes = []Mode{
 	{"writev", "one raw writev(2) a batch", inGo(openWritev)},
 	{"netbuffers", "net.Buffers.WriteTo a net.Conn", inGo(openNetBuffers)},
-	{"limit", "one send bundle a batch, in C", runLimit},
+	{"send", "one send request a message, linked to keep their order", inGo(openSend)},
+	{"bundle", "one send bundle a batch, straight from provided buffers", inGo(openBundle)},
+	{"sender", "uring.Sender: messages copied into its queue", inGo(openSender)},
+	{"limit", "the loop of bundle, in C over liburing", runLimit},
 }

@@ -12,16 +12,20 @@ import (
 // netBuffers sends each batch as a Go program would that uses package net only: net.Buffers, one
 // connection after the other, from one goroutine.
 type netBuffers struct {
-	a     *arena
+	*arena
 	conns []net.Conn
 	bufs  net.Buffers
 	rest  net.Buffers // what WriteTo consumes: a copy of the header of bufs
 }
 
-func openNetBuffers(a *arena) (batcher, error) {
-	n := &netBuffers{a: a, bufs: make(net.Buffers, 0, a.job.Msgs)}
-	for i := range a.job.Conns {
-		if err := n.dial(a.job, i); err != nil {
+func openNetBuffers(job proto.Job) (batcher, error) {
+	a, err := newArena(job)
+	if err != nil {
+		return nil, err
+	}
+	n := &netBuffers{arena: a, bufs: make(net.Buffers, 0, job.Msgs)}
+	for i := range job.Conns {
+		if err := n.dial(job, i); err != nil {
 			n.close()
 			return nil, fmt.Errorf("connection %d: %w", i, err)
 		}
@@ -48,13 +52,14 @@ func (n *netBuffers) close() {
 	for _, conn := range n.conns {
 		conn.Close()
 	}
+	n.arena.close()
 }
 
 func (n *netBuffers) pass() error {
 	for i, conn := range n.conns {
 		n.bufs = n.bufs[:0]
-		for slot := range n.a.job.Msgs {
-			n.bufs = append(n.bufs, n.a.msg(i, slot))
+		for slot := range n.job.Msgs {
+			n.bufs = append(n.bufs, n.msg(i, slot))
 		}
 		n.rest = n.bufs
 		if _, err := n.rest.WriteTo(conn); err != nil {

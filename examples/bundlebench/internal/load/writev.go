@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/examples/bundlebench/internal/proto"
 )
 
 // iovMax is the kernel's limit of one writev(2): UIO_MAXIOV.
@@ -16,7 +18,7 @@ const iovMax = 1024
 // sockets that were full. The calls are raw: no hand-over of the processor to Go's scheduler, which makes
 // this the cheapest way that Go has to send a batch by system calls.
 type writev struct {
-	size  int
+	*arena
 	fds   sockets
 	conns []writevConn
 	full  []*writevConn // conns that wait for room
@@ -32,23 +34,23 @@ type writevConn struct {
 	batch int // bytes
 }
 
-func openWritev(a *arena) (batcher, error) {
-	fds, err := connect(a.job)
+func openWritev(job proto.Job) (batcher, error) {
+	a, fds, err := arenaAndSockets(job)
 	if err != nil {
 		return nil, err
 	}
-	w := &writev{size: a.job.Size, fds: fds, conns: make([]writevConn, len(fds))}
+	w := &writev{arena: a, fds: fds, conns: make([]writevConn, len(fds))}
 	for i, fd := range fds {
 		if err := unix.SetNonblock(fd, true); err != nil {
-			fds.close()
+			w.close()
 			return nil, os.NewSyscallError("fcntl", err)
 		}
 		c := &w.conns[i]
-		c.fd, c.batch = fd, a.job.Msgs*a.job.Size
-		c.iov = make([]unix.Iovec, a.job.Msgs)
+		c.fd, c.batch = fd, job.Msgs*job.Size
+		c.iov = make([]unix.Iovec, job.Msgs)
 		for slot := range c.iov {
 			c.iov[slot].Base = &a.msg(i, slot)[0]
-			c.iov[slot].SetLen(a.job.Size)
+			c.iov[slot].SetLen(job.Size)
 		}
 	}
 	return w, nil
@@ -56,6 +58,7 @@ func openWritev(a *arena) (batcher, error) {
 
 func (w *writev) close() {
 	w.fds.close()
+	w.arena.close()
 }
 
 func (w *writev) syscalls() uint64 {
@@ -101,7 +104,7 @@ func (w *writev) send(c *writevConn) error {
 
 // call makes one writev(2) from the first unsent byte on.
 func (w *writev) call(c *writevConn) (int, unix.Errno) {
-	slot, skip := c.sent/w.size, c.sent%w.size
+	slot, skip := c.sent/w.job.Size, c.sent%w.job.Size
 	iov := c.iov[slot:min(slot+iovMax, len(c.iov))]
 	if skip == 0 {
 		return w.writev(c.fd, iov)
@@ -109,7 +112,7 @@ func (w *writev) call(c *writevConn) (int, unix.Errno) {
 	whole := iov[0]
 	// SAFETY: skip is less than the length of the message that Base points to, so the sum stays in it.
 	iov[0].Base = (*byte)(unsafe.Add(unsafe.Pointer(whole.Base), skip))
-	iov[0].SetLen(w.size - skip)
+	iov[0].SetLen(w.job.Size - skip)
 	n, errno := w.writev(c.fd, iov)
 	iov[0] = whole
 	return n, errno
