@@ -79,8 +79,8 @@ cross: ## Build for where there is no cgo, no Linux, or another processor
 	@for target in linux/amd64 linux/arm64 darwin/arm64; do \
 		echo "CGO_ENABLED=0 $$target"; \
 		export CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/}; \
-		$(GO) build ./... || exit; \
-		[ $$GOOS != linux ] || $(GO) test -c -o /dev/null ./... >/dev/null || exit; \
+		$(GO) build $(PACKAGES) || exit; \
+		[ $$GOOS != linux ] || $(GO) test -c -o /dev/null $(PACKAGES) >/dev/null || exit; \
 	done
 
 fresh-test: ## Prove demo and test in bare containers (needs Docker and debootstrap)
