@@ -173,7 +173,9 @@ func TestHelpNamesEveryFlagModeAndPreset(t *testing.T) {
 }
 
 func TestCommandLineCanBePastedIntoAShell(t *testing.T) {
-	o, err := parse([]string{"-preset", "full", "-peer", "it=it's $HOME"}, new(bytes.Buffer))
+	o, err := parse([]string{
+		"-json", "/somewhere/x.json", "-preset", "full", "--html=/somewhere/x.html", "-peer", "it=it's $HOME",
+	}, new(bytes.Buffer))
 	require.NoError(t, err)
 	require.Equal(t, `go run ./examples/bundlebench -preset full -peer 'it=it'\''s $HOME'`, o.commandLine())
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/sockring/uring/examples/bundlebench/internal/report"
@@ -89,11 +90,20 @@ func writeFile(f file, r *report.Report) error {
 	return out.Close()
 }
 
-// commandLine is what repeats this run from the root of the repository.
+// outputFlag matches a flag that names a file to write, and its value where that is in the same word.
+var outputFlag = regexp.MustCompile(`^--?(?:json|svg|html)(=.*)?$`)
+
+// commandLine is what repeats this run from the root of the repository, without the files that it wrote.
 func (o *options) commandLine() string {
 	words := []string{"go", "run", "./examples/bundlebench"}
-	for _, arg := range o.args {
-		words = append(words, quote(arg))
+	for i := 0; i < len(o.args); i++ {
+		if m := outputFlag.FindStringSubmatch(o.args[i]); m != nil {
+			if m[1] == "" {
+				i++ // its value is the next word
+			}
+			continue
+		}
+		words = append(words, quote(o.args[i]))
 	}
 	return strings.Join(words, " ")
 }

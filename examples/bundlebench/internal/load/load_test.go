@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sockring/uring/examples/bundlebench/internal/proto"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 // reader accepts a job's connections and reads them slowly, in small pieces with pauses, so that senders
@@ -208,6 +209,27 @@ func TestSystemCallsAreCounted(t *testing.T) {
 			require.GreaterOrEqual(t, calls, uint64(passes))
 			require.Less(t, calls, uint64(passes*job.Conns*job.Msgs))
 		})
+	}
+}
+
+// Where io_uring is refused, as in many containers, its modes say so and the others work.
+func TestModesWithoutIOURing(t *testing.T) {
+	if !testutil.InChild() {
+		child := testutil.ReExec(t, t.Name())
+		require.Zero(t, child.ExitCode, child.Output)
+		return
+	}
+	testutil.RefuseSyscalls(t, unix.EPERM, unix.SYS_IO_URING_SETUP)
+	job := proto.Job{Net: proto.TCP, Addr: discard(t), Conns: 2, Msgs: 2, Size: 2}
+	for _, mode := range Names() {
+		_, err := Run(mode, job)
+		switch mode {
+		case "writev", "netbuffers":
+			require.NoError(t, err)
+		default:
+			require.ErrorIs(t, err, errors.ErrUnsupported, mode)
+			require.ErrorContains(t, err, "seccomp", mode)
+		}
 	}
 }
 

@@ -43,8 +43,8 @@ func (r *Report) machineLine() string {
 
 func (r *Report) howLine() string {
 	c := r.Config
-	text := fmt.Sprintf("%d rounds in turns, %v each after %v of warm-up; median (least-greatest)",
-		c.Rounds, c.Dur, c.Warmup)
+	text := fmt.Sprintf("%s in turns, %v each after %v of warm-up; median, least-greatest",
+		plural(c.Rounds, "round"), c.Dur, c.Warmup)
 	if c.SenderCPU != bench.AnyCPU {
 		text += fmt.Sprintf("; sender on CPU %d, sink on CPU %d", c.SenderCPU, c.SinkCPU)
 	}
@@ -55,14 +55,15 @@ func (r *Report) howLine() string {
 }
 
 func describe(s bench.Shape) string {
-	plural := func(n int, what string) string {
-		if n == 1 {
-			return "1 " + what
-		}
-		return fmt.Sprintf("%d %ss", n, what)
-	}
 	return fmt.Sprintf("%s: %s x %s x %s", s, plural(s.Conns, "connection"), plural(s.Msgs, "message"),
 		plural(s.Size, "byte"))
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // table writes the rows of a section: each figure is its median and beside it its spread, where the rounds
