@@ -3,7 +3,6 @@ package uring
 import (
 	"errors"
 	"fmt"
-	"os"
 	"sync/atomic"
 	"unsafe"
 
@@ -19,7 +18,7 @@ const (
 )
 
 // bufGroup is a provided-buffer ring as the kernel sees it: a ring of addresses under a group id. It knows nothing
-// of whom the memory belongs to; BufRing and Sender do.
+// of whom the memory behind the addresses belongs to; BufRing and Sender do.
 //
 //	          head (kernel)          tail            staged
 //	            |                     |                |
@@ -28,20 +27,24 @@ const (
 //	+-----+-----+-----+-----+-----+-----+-----+-----+-----+
 //
 // Ownership: the memory is mapped by us, never by the kernel (IOU_PBUF_RING_MMAP had its use-after-free). Go
-// writes entries at or behind tail and publishes them by moving tail; the kernel reads entries between head and
-// tail while a request of the group runs, and in incremental rings writes them. With no request in flight the
+// writes entries at or behind tail and publishes them by moving tail; the kernel reads entries between head
+// and tail while a request of the group runs, and may shorten those it takes. With no request in flight the
 // kernel touches nothing, and Go may even take tail back.
 type bufGroup struct {
-	ring     *Ring
-	id       uint16
-	mem      []byte
-	buffers  []byte // the BufRing's, to be freed with the group
-	entries  []cring.Buf
-	mask     uint16
-	staged   uint16 // position behind the last entry written
-	tail     uint16 // position behind the last entry published
-	inFlight int    // requests that may take buffers of the group
+	ring       *Ring
+	id         uint16
+	serial     uint32 // tells the group from every other of the process; never 0
+	registered bool
+	mem        []byte
+	buffers    []byte      // the BufRing's, to be freed with the group
+	entries    []cring.Buf // nil once the group is closed
+	staged     uint32      // position behind the last entry written; the kernel sees positions modulo 65536
+	tail       uint32      // position behind the last entry published
+	inFlight   int         // requests that may take buffers of the group
 }
+
+// groupSerial is the serial of the group made last.
+var groupSerial atomic.Uint32
 
 // newBufGroup registers a ring of entries, a power of two up to 32768, under the group id, or under a free one
 // where id is negative. It needs kernel 5.19.
@@ -50,25 +53,42 @@ func (r *Ring) newBufGroup(entries, id int, flags uint16) (*bufGroup, error) {
 		return nil, fmt.Errorf("uring: buffer ring of %d entries, want a power of two up to %d: %w",
 			entries, bufRingEntriesMax, unix.EINVAL)
 	}
-	id, err := r.groups.choose(id)
-	if err != nil {
-		return nil, err
-	}
 	mem, err := mapMemory(entries * int(unsafe.Sizeof(cring.Buf{})))
 	if err != nil {
 		return nil, err
 	}
 	g := &bufGroup{
-		ring: r, id: uint16(id), mem: mem, mask: uint16(entries - 1),
+		ring: r, serial: groupSerial.Add(1), mem: mem,
 		// SAFETY: mem is page-aligned, zeroed, at least this long, and unmapped only by free.
 		entries: unsafe.Slice((*cring.Buf)(unsafe.Pointer(&mem[0])), entries),
 	}
-	if err := g.register(flags); err != nil {
+	if err := g.enrol(id, flags); err != nil {
 		_ = unix.Munmap(mem)
 		return nil, err
 	}
-	r.groups.add(g)
 	return g, nil
+}
+
+// enrol registers the group under id, or where that is negative under the first id that is free. C code on an
+// adopted ring may have taken ids that this side does not know of.
+func (g *bufGroup) enrol(id int, flags uint16) error {
+	groups := &g.ring.groups
+	for range groupIDMax + 1 {
+		chosen, err := groups.choose(id)
+		if err != nil {
+			return err
+		}
+		g.id = chosen
+		err = g.register(flags)
+		if err == nil {
+			groups.add(g)
+			return nil
+		}
+		if id >= 0 || !errors.Is(err, unix.EEXIST) {
+			return err
+		}
+	}
+	return errNoFreeGroup()
 }
 
 func (g *bufGroup) register(flags uint16) error {
@@ -78,42 +98,45 @@ func (g *bufGroup) register(flags uint16) error {
 	}
 	ret := g.ring.c.Register(cring.RegisterPbufRing, unsafe.Pointer(&reg), 1) // SAFETY: read during the call only.
 	if ret == 0 {
+		g.registered = true
 		return nil
 	}
 	err := opError("io_uring_register", -ret)
-	if unix.Errno(-ret) == unix.EINVAL {
+	switch unix.Errno(-ret) {
+	case unix.EINVAL:
+		major, minor := bufRingSince(flags)
 		return &UnsupportedError{
 			Name: "provided-buffer ring", Missing: fmt.Sprintf("registration with flags %#x", flags),
-			Provider: bufRingProvider(flags), SinceMajor: bufRingSince(flags).major,
-			SinceMinor: bufRingSince(flags).minor, Err: err,
+			Provider: fmt.Sprintf("kernel %d.%d", major, minor), SinceMajor: major, SinceMinor: minor, Err: err,
+		}
+	case unix.EPERM, unix.EACCES, unix.ENOSYS:
+		return &UnsupportedError{
+			Name: "provided-buffer ring", Missing: "refused by a seccomp filter or by the ring's restrictions",
+			Provider: "a filter that allows io_uring_register", Err: err,
 		}
 	}
 	return fmt.Errorf("uring: register buffer group %d: %w", g.id, err)
 }
 
-type kernelVersion struct{ major, minor int }
-
 // bufRingSince is the first kernel that registers a ring with these flags.
-func bufRingSince(flags uint16) kernelVersion {
+func bufRingSince(flags uint16) (major, minor int) {
 	if flags&cring.PbufRingInc != 0 {
-		return kernelVersion{6, 12}
+		return 6, 12
 	}
-	return kernelVersion{5, 19}
+	return 5, 19
 }
 
-func bufRingProvider(flags uint16) string {
-	v := bufRingSince(flags)
-	return fmt.Sprintf("kernel %d.%d", v.major, v.minor)
-}
-
-// stage writes an entry behind the last one, not yet visible to the kernel. The caller sees to it that the ring
-// has room and that the memory stays in place until the entry is consumed or taken back.
+// stage writes an entry behind the last one, not yet visible to the kernel. The caller sees to it that the ring has
+// room and that the memory stays in place until the entry is consumed or taken back.
 func (g *bufGroup) stage(p unsafe.Pointer, n uint32, bid uint16) {
-	e := &g.entries[g.staged&g.mask]
+	e := g.entry(g.staged)
 	// The last field is left alone: in the first entry it is the tail.
 	e.Addr, e.Len, e.Bid = uint64(uintptr(p)), n, bid // SAFETY: a number for the kernel; the caller keeps the memory.
 	g.staged++
 }
+
+// entry is where the entry of a position lies.
+func (g *bufGroup) entry(pos uint32) *cring.Buf { return &g.entries[int(pos)&(len(g.entries)-1)] }
 
 // publish makes the staged entries visible to the kernel, and returns how many.
 func (g *bufGroup) publish() int {
@@ -124,17 +147,17 @@ func (g *bufGroup) publish() int {
 
 // rewind takes back every entry from position head on. No request of the group may be in flight.
 func (g *bufGroup) rewind(head uint16) {
-	g.staged = head
-	g.setTail(head)
+	g.staged = uint32(head)
+	g.setTail(g.staged)
 }
 
-// setTail stores the tail with release semantics. It is a 16-bit field, and Go's smallest atomic store has 32
-// bits, so the entry's buffer id next to it is written again with the value it has.
-func (g *bufGroup) setTail(tail uint16) {
+// setTail stores the tail with release semantics. It is a 16-bit field, and Go's smallest atomic store has 32 bits,
+// so the entry's buffer id next to it is written again with the value it has.
+func (g *bufGroup) setTail(tail uint32) {
 	first := &g.entries[0]
-	word := uint32(first.Bid) | uint32(tail)<<16
+	word := uint32(first.Bid) | tail<<16
 	if cpu.IsBigEndian {
-		word = uint32(first.Bid)<<16 | uint32(tail)
+		word = uint32(first.Bid)<<16 | tail&0xffff
 	}
 	// SAFETY: Bid and Resv are the aligned last four bytes of the entry.
 	atomic.StoreUint32((*uint32)(unsafe.Pointer(&first.Bid)), word)
@@ -157,23 +180,18 @@ func (g *bufGroup) head() (uint16, error) {
 	return 0, fmt.Errorf("uring: status of buffer group %d: %w", g.id, opError("io_uring_register", -ret))
 }
 
-// unregister takes the ring from the kernel.
+// unregister takes the ring from the kernel, where it has it.
 func (g *bufGroup) unregister() error {
+	if !g.registered {
+		return nil
+	}
 	reg := cring.BufReg{Bgid: g.id}
 	ret := g.ring.c.Register(cring.UnregisterPbufRing, unsafe.Pointer(&reg), 1) // SAFETY: read during the call only.
 	if ret < 0 {
 		return fmt.Errorf("uring: unregister buffer group %d: %w", g.id, opError("io_uring_register", -ret))
 	}
+	g.registered = false
 	return nil
-}
-
-// reset gives the kernel an empty ring in place of what it had, so that its head is known to be zero.
-func (g *bufGroup) reset(flags uint16) error {
-	if err := g.unregister(); err != nil {
-		return err
-	}
-	g.rewind(0)
-	return g.register(flags)
 }
 
 // close unregisters the group and frees its ring.
@@ -185,24 +203,37 @@ func (g *bufGroup) close() error {
 	return g.free()
 }
 
+// closed reports whether the group is gone, by its own end or the ring's.
+func (g *bufGroup) closed() bool { return g.entries == nil }
+
 func (g *bufGroup) free() error {
 	mem, buffers := g.mem, g.buffers
 	g.mem, g.entries, g.buffers = nil, nil, nil
-	err := unix.Munmap(mem)
-	if buffers != nil {
-		err = errors.Join(err, unix.Munmap(buffers))
+	return errors.Join(unix.Munmap(mem), freeBuffers(buffers))
+}
+
+// busy returns an error where a request that may take buffers of the group is with the kernel, or queued.
+func (g *bufGroup) busy(what string) error {
+	n := g.inFlight
+	for _, s := range g.ring.queued {
+		if raw := s.sqe.raw; raw.Flags&cring.SQEBufferSelect != 0 && raw.BufIndex == g.id {
+			n++
+		}
 	}
-	return err
+	if n == 0 {
+		return nil
+	}
+	return fmt.Errorf("uring: %s buffer group %d with %d requests queued or in flight: %w", what, g.id, n, unix.EBUSY)
 }
 
 // groupSet is the buffer groups of a ring by their ids.
 type groupSet struct {
 	byID map[uint16]*bufGroup
-	next int // where the search for a free id begins
+	next uint16 // where the search for a free id begins
 }
 
 // choose returns a free id, or the wished one unless it is taken.
-func (s *groupSet) choose(id int) (int, error) {
+func (s *groupSet) choose(id int) (uint16, error) {
 	if id > groupIDMax {
 		return 0, fmt.Errorf("uring: buffer group %d, at most %d: %w", id, groupIDMax, unix.EINVAL)
 	}
@@ -210,16 +241,20 @@ func (s *groupSet) choose(id int) (int, error) {
 		if s.byID[uint16(id)] != nil {
 			return 0, fmt.Errorf("uring: buffer group %d: %w", id, unix.EEXIST)
 		}
-		return id, nil
+		return uint16(id), nil
 	}
 	for range groupIDMax + 1 {
-		id = s.next
-		s.next = (s.next + 1) & groupIDMax
-		if s.byID[uint16(id)] == nil {
-			return id, nil
+		next := s.next
+		s.next++
+		if s.byID[next] == nil {
+			return next, nil
 		}
 	}
-	return 0, fmt.Errorf("uring: all %d buffer groups are taken: %w", groupIDMax+1, unix.ENOSPC)
+	return 0, errNoFreeGroup()
+}
+
+func errNoFreeGroup() error {
+	return fmt.Errorf("uring: all %d buffer groups are taken: %w", groupIDMax+1, unix.ENOSPC)
 }
 
 func (s *groupSet) add(g *bufGroup) {
@@ -237,15 +272,4 @@ func (s *groupSet) free() {
 		_ = g.free() // the mapping is ours: munmap of it cannot fail
 	}
 	s.byID = nil
-}
-
-// mapMemory returns n bytes of zeroed, page-aligned memory outside the Go heap, rounded up to whole pages.
-func mapMemory(n int) ([]byte, error) {
-	page := unix.Getpagesize()
-	n = (n + page - 1) &^ (page - 1)
-	mem, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
-	if err != nil {
-		return nil, fmt.Errorf("uring: map %d bytes: %w", n, os.NewSyscallError("mmap", err))
-	}
-	return mem, nil
 }

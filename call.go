@@ -98,7 +98,7 @@ func (k *call) account(c CQE) {
 		k.err = err
 	}
 	if last := len(k.pieces) - 1; last >= 0 {
-		k.short = k.pieces[last].Len < k.from.added(k.pieces[last].Buffer)
+		k.short = k.pieces[last].Left > 0
 	}
 }
 

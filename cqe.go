@@ -21,8 +21,9 @@ type CQE struct {
 	ID      OpID
 	Foreign bool // the request was queued by C code on the same ring
 
-	op     uint8 // the opcode, for the text of errors
-	bundle bool  // the operation was a bundle: its bytes may lie in many buffers
+	op     uint8  // the opcode, for the text of errors
+	bundle bool   // the operation was a bundle: its bytes may lie in many buffers
+	group  uint32 // serial of the group that the operation takes buffers from, or 0
 }
 
 // Err returns the operation's error, or nil: an *os.SyscallError around the errno, so that
@@ -171,6 +172,9 @@ func (r *Ring) serve(raw *cring.CQE) {
 		return
 	}
 	c.Data, c.Data64, c.op, c.bundle = s.data, s.data64, s.op, s.bundle
+	if s.group != nil {
+		c.group = s.group.serial
+	}
 	owner, dropped := s.owner, s.state == slotDropped
 	if !c.More() {
 		r.stats.Completed++

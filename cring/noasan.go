@@ -9,3 +9,9 @@ const AsanEnabled = false
 
 // AsanPoisoned is false: no sanitizer is there to ask.
 func AsanPoisoned(unsafe.Pointer, int) bool { return false }
+
+// AsanPoison does nothing: no sanitizer is there to be told.
+func AsanPoison(unsafe.Pointer, int) {}
+
+// AsanUnpoison does nothing: no sanitizer is there to be told.
+func AsanUnpoison(unsafe.Pointer, int) {}

@@ -1,0 +1,294 @@
+//go:build linux
+
+package uring
+
+import (
+	"bytes"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+	"pgregory.net/rapid"
+
+	"github.com/sockring/uring/cring"
+	"github.com/sockring/uring/internal/testutil"
+)
+
+// provider is a buffer ring, the socket that its requests use, and what a test knows of both.
+type provider struct {
+	t    *testing.T
+	rt   *rapid.T
+	r    *Ring
+	b    *BufRing
+	fd   int
+	peer int
+
+	mine     []bool
+	ring     []byte // content of all buffers that are the kernel's, in the order of the ring
+	op       uint8
+	id       OpID
+	bundle   bool
+	inFlight bool
+	written  int    // bytes of the test stream so far
+	moved    []byte // what the ring says has been sent, or received
+	seen     []byte // what the peer says
+}
+
+// newProvider makes a buffer ring of any size and kind for requests of op.
+func newProvider(t *testing.T, rt *rapid.T, r *Ring, op uint8) *provider {
+	p := &provider{t: t, rt: rt, r: r, op: op}
+	entries := 1 << rapid.IntRange(0, 5).Draw(rt, "log2 of entries")
+	size := rapid.SampledFrom([]int{1, 100, 3000}).Draw(rt, "size")
+	var opts []BufRingOption
+	if rapid.Bool().Draw(rt, "incremental") {
+		opts = append(opts, WithIncremental())
+	}
+	p.b = newTestBufRing(t, r, entries, size, opts...)
+	p.fd, p.peer = testutil.SocketPair(t, rapid.SampledFrom([]string{"unix", "tcp4"}).Draw(rt, "network"))
+	rt.Cleanup(func() {
+		require.NoError(t, unix.Close(p.fd))
+		require.NoError(t, unix.Close(p.peer))
+	})
+	narrow(t, p.fd)
+	narrow(t, p.peer)
+	p.mine = make([]bool, entries)
+	for i := range p.mine {
+		p.mine[i] = true
+	}
+	return p
+}
+
+func (p *provider) buffer() uint16 {
+	return uint16(rapid.IntRange(0, p.b.Entries()-1).Draw(p.rt, "buffer"))
+}
+
+// add gives any part of any buffer to the kernel, and expects a refusal where it must come.
+func (p *provider) add(rt *rapid.T) {
+	size := p.b.Size()
+	part := Piece{Buffer: p.buffer(), Off: rapid.IntRange(0, size-1).Draw(rt, "off")}
+	part.Len = rapid.IntRange(0, size-part.Off+1).Draw(rt, "len")
+	if !p.mine[part.Buffer] {
+		_, err := p.b.Buffer(part.Buffer)
+		require.ErrorIs(rt, err, ErrBufferOwned)
+		require.Error(rt, p.b.AddPiece(part))
+		return
+	}
+	data, err := p.b.Buffer(part.Buffer)
+	require.NoError(rt, err)
+	if part.Len == 0 || part.Off+part.Len > size {
+		require.ErrorIs(rt, p.b.AddPiece(part), unix.EINVAL)
+		return
+	}
+	data = data[part.Off:][:part.Len]
+	p.write(data)
+	p.ring = append(p.ring, data...)
+	require.NoError(rt, p.b.AddPiece(part))
+	p.mine[part.Buffer] = false
+}
+
+// addRange gives some buffers in a row.
+func (p *provider) addRange(rt *rapid.T) {
+	first := p.buffer()
+	n := rapid.IntRange(1, p.b.Size()).Draw(rt, "len")
+	count := rapid.IntRange(0, p.b.Entries()-int(first)).Draw(rt, "count")
+	for i := range count {
+		if !p.mine[int(first)+i] {
+			require.ErrorIs(rt, p.b.AddRange(first, count, n), ErrBufferOwned)
+			return
+		}
+	}
+	for id := first; id < first+uint16(count); id++ {
+		data, err := p.b.Buffer(id)
+		require.NoError(rt, err)
+		p.write(data[:n])
+		p.ring = append(p.ring, data[:n]...)
+		p.mine[id] = false
+	}
+	require.NoError(rt, p.b.AddRange(first, count, n))
+}
+
+func (p *provider) write(data []byte) {
+	fillStream(data, p.written)
+	p.written += len(data)
+}
+
+func (p *provider) publish(*rapid.T) { p.b.Publish() }
+
+func (p *provider) submit(rt *rapid.T) {
+	if p.inFlight {
+		rt.Skip()
+	}
+	x := transfer{op: p.op, fd: p.fd, group: p.b.Group()}
+	kinds := []uint16{0, bundled}
+	if p.op == cring.OpRecv {
+		kinds = append(kinds, multishot, multishot|bundled)
+	}
+	x.ioprio = rapid.SampledFrom(kinds).Draw(rt, "ioprio")
+	x.flags = rapid.SampledFrom([]int{0, unix.MSG_DONTWAIT, unix.MSG_WAITALL}).Draw(rt, "flags")
+	if p.op == cring.OpRecv && x.ioprio != 0 {
+		x.flags = 0 // with these the kernel wants none
+	}
+	p.id = x.queue(p.t, p.r)
+	p.inFlight, p.bundle = true, x.ioprio&bundled != 0
+}
+
+func (p *provider) reap(rt *rapid.T) {
+	_, err := p.r.Submit()
+	require.NoError(rt, err)
+	for _, c := range reaped(p.t, p.r) {
+		p.complete(c)
+	}
+}
+
+func (p *provider) cancel(rt *rapid.T) {
+	if !p.inFlight {
+		rt.Skip()
+	}
+	queueCancel(p.t, p.r, p.id)
+	for _, c := range finish(p.t, p.r, p.id) {
+		p.complete(c)
+	}
+}
+
+// complete accounts a completion: its pieces are the first of what the kernel had.
+func (p *provider) complete(c CQE) {
+	if c.ID != p.id {
+		return
+	}
+	p.inFlight = c.More()
+	pieces, err := p.b.Consume(c, nil)
+	require.NoError(p.rt, err)
+	n := 0
+	for i, piece := range pieces {
+		data, err := p.b.Data(piece)
+		require.NoError(p.rt, err)
+		p.moved = append(p.moved, data...)
+		n += piece.Len
+		p.unlend(piece, piece.Len+piece.Left)
+		require.True(p.rt, i == len(pieces)-1 || piece.Left == 0 && !piece.More, "only the last may be used in part")
+	}
+	require.Equal(p.rt, max(int(c.Res), 0), n)
+	if p.op == cring.OpSend && !p.inFlight && p.bundle {
+		p.withdraw(p.rt) // what it had picked and not sent must not be overtaken
+	}
+}
+
+// unlend notes that n bytes of a piece's buffer are no longer in the ring.
+func (p *provider) unlend(piece Piece, n int) {
+	if p.op == cring.OpSend {
+		data := p.b.mem[int(piece.Buffer)*p.b.size+piece.Off:][:n]
+		require.Equal(p.rt, p.ring[:n], data, "bytes out of the order of the ring")
+	}
+	p.ring = p.ring[n:]
+	if !piece.More {
+		require.False(p.rt, p.mine[piece.Buffer], "buffer %d came back twice", piece.Buffer)
+		p.mine[piece.Buffer] = true
+	}
+}
+
+func (p *provider) withdraw(rt *rapid.T) {
+	pieces, err := p.b.Withdraw(nil)
+	if p.inFlight {
+		require.ErrorIs(rt, err, unix.EBUSY)
+		require.ErrorIs(rt, p.b.Close(), unix.EBUSY)
+		return
+	}
+	require.NoError(rt, err)
+	for _, piece := range pieces {
+		p.unlend(piece, piece.Len)
+	}
+	require.Empty(rt, p.ring)
+	st, err := p.b.Status()
+	require.NoError(rt, err)
+	require.Zero(rt, st.Available)
+}
+
+func (p *provider) reset(rt *rapid.T) {
+	err := p.b.Reset()
+	if p.inFlight {
+		require.ErrorIs(rt, err, unix.EBUSY)
+		return
+	}
+	require.NoError(rt, err)
+	p.ring = nil
+	for i := range p.mine {
+		p.mine[i] = true
+	}
+}
+
+// talk moves bytes at the peer's end.
+func (p *provider) talk(rt *rapid.T) {
+	data := make([]byte, rapid.IntRange(1, 5000).Draw(rt, "bytes at the peer"))
+	if p.op == cring.OpSend {
+		n, _, err := unix.Recvfrom(p.peer, data, unix.MSG_DONTWAIT)
+		if !errors.Is(err, unix.EAGAIN) {
+			require.NoError(rt, err)
+			p.seen = append(p.seen, data[:n]...)
+		}
+		return
+	}
+	fillStream(data, len(p.seen))
+	n, err := unix.SendmsgN(p.peer, data, nil, nil, unix.MSG_DONTWAIT)
+	if !errors.Is(err, unix.EAGAIN) {
+		require.NoError(rt, err)
+		p.seen = append(p.seen, data[:n]...)
+	}
+}
+
+// check holds after every step: each buffer has one owner, and what moved is a prefix of what was there.
+func (p *provider) check(rt *rapid.T) {
+	n := 0
+	for _, mine := range p.mine {
+		if mine {
+			n++
+		}
+	}
+	require.Equal(rt, p.b.Entries(), n+p.b.Lent())
+	if p.op == cring.OpRecv {
+		require.True(rt, bytes.HasPrefix(p.seen, p.moved), "received bytes that were not sent")
+	}
+}
+
+// end brings the request to its end and compares the whole streams.
+func (p *provider) end() {
+	if p.inFlight {
+		p.cancel(p.rt)
+	}
+	if p.op == cring.OpSend {
+		p.seen = append(p.seen, readAll(p.t, p.peer, len(p.moved)-len(p.seen))...)
+		require.Empty(p.rt, drain(p.t, p.peer))
+		require.True(p.rt, bytes.Equal(p.moved, p.seen), "sent bytes that did not arrive")
+	}
+	p.withdraw(p.rt)
+	p.check(p.rt)
+	require.NoError(p.rt, p.b.Close())
+}
+
+// TestBufRingConservesBuffersAndBytes does anything in any order with a buffer ring and real sockets: no buffer is
+// ever in two hands, no refusal is missed, and the bytes that completions speak of are exactly those that moved.
+func TestBufRingConservesBuffersAndBytes(t *testing.T) {
+	for name, op := range map[string]uint8{"send": cring.OpSend, "receive": cring.OpRecv} {
+		t.Run(name, func(t *testing.T) {
+			r := newTestRing(t, 8)
+			needBundles(t, r)
+			rapid.Check(t, func(rt *rapid.T) {
+				p := newProvider(t, rt, r, op)
+				rt.Repeat(map[string]func(*rapid.T){
+					"":        p.check,
+					"add":     p.add,
+					"range":   p.addRange,
+					"publish": p.publish,
+					"submit":  p.submit,
+					"reap":    p.reap,
+					"cancel":  p.cancel,
+					"talk":    p.talk,
+					"more":    p.talk,
+					"take":    p.withdraw,
+					"reset":   p.reset,
+				})
+				p.end()
+			})
+		})
+	}
+}
