@@ -29,8 +29,9 @@ type Outcome struct {
 	Samples     map[Shape]map[string]map[int]Sample // by mode and round
 	Failures    []Failure
 	Unsupported []Unsupported
-	Interrupted bool // not every turn was run
-	RoundsDone  int  // rounds of which every turn was run
+	Interrupted bool    // not every turn was run
+	RoundsDone  int     // rounds of which every turn was run
+	OthersCPU   float64 // part of all CPUs' time that others used during the run, from 0 to 1
 }
 
 // ErrLost reports that the sink did not receive what the sender sent.

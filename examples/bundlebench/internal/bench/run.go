@@ -7,6 +7,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+
+	"github.com/sockring/uring/examples/bundlebench/internal/machine"
 )
 
 // unsupportedError is a sender's word that it cannot run here.
@@ -22,10 +24,25 @@ func Run(ctx context.Context, cfg Config) (*Outcome, error) {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
+	before, err := machine.ReadUsage()
+	if err != nil {
+		return nil, err
+	}
 	r := &runner{cfg: cfg, socket: filepath.Join(dir, "sink")}
-	defer r.dropSink()
-
 	out := &Outcome{Samples: make(map[Shape]map[string]map[int]Sample)}
+	r.takeAll(ctx, out)
+	r.dropSink() // an ended process counts for our own CPU time
+	after, err := machine.ReadUsage()
+	if err != nil {
+		return nil, err
+	}
+	out.OthersCPU = after.Others(before)
+	return out, nil
+}
+
+// takeAll takes the turns until ctx ends.
+func (r *runner) takeAll(ctx context.Context, out *Outcome) {
+	cfg := r.cfg
 	turns := cfg.turns()
 	for i, turn := range turns {
 		if ctx.Err() != nil {
@@ -53,5 +70,4 @@ func Run(ctx context.Context, cfg Config) (*Outcome, error) {
 	if !out.Interrupted {
 		out.RoundsDone = cfg.Rounds
 	}
-	return out, nil
 }

@@ -62,6 +62,7 @@ func fixture() *report.Report {
 		},
 		Unsupported: []bench.Unsupported{{Mode: "sender", Reason: "no io_uring here"}},
 		RoundsDone:  3,
+		OthersCPU:   0.25,
 	}
 	facts := machine.Facts{
 		Kernel: "6.12.1", Liburing: "2.9", Go: "go1.24.4", Arch: "amd64", CPUs: 8, CPUModel: "Some CPU",

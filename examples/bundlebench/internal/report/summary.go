@@ -99,10 +99,13 @@ func (s Section) row(mode string) *Row {
 	return &s.Rows[i]
 }
 
+// othersMax is how much of the CPUs others may use before the report warns of it.
+const othersMax = 0.05
+
 // A note says what the figures do not: what is missing and why.
 type note struct {
-	Text   string
-	Failed bool
+	Text    string
+	Warning bool
 }
 
 func (r *Report) notes() []note {
@@ -113,12 +116,16 @@ func (r *Report) notes() []note {
 			"Interrupted after %d full rounds of %d: the figures are of what was measured.",
 			out.RoundsDone, r.Config.Rounds)})
 	}
+	if out.OthersCPU > othersMax {
+		notes = append(notes, note{Warning: true, Text: fmt.Sprintf(
+			"BUSY: others used %.0f%% of the CPUs during the run. Repeat it on an idle machine.", 100*out.OthersCPU)})
+	}
 	for _, u := range out.Unsupported {
 		notes = append(notes, note{Text: fmt.Sprintf("%s cannot run here: %s", u.Mode, u.Reason)})
 	}
 	for _, f := range out.Failures {
 		text := fmt.Sprintf("FAILED: %s at %s in round %d: %v", f.Turn.Mode, f.Turn.Shape, f.Turn.Round+1, f.Err)
-		notes = append(notes, note{Text: text, Failed: true})
+		notes = append(notes, note{Text: text, Warning: true})
 	}
 	return notes
 }
