@@ -4,6 +4,23 @@ package cring
 
 /*
 #include <sanitizer/asan_interface.h>
+#include <stdint.h>
+
+// The addresses come as numbers: what lies there may hold Go pointers, which is no concern of the sanitizer's shadow.
+static int shim_poisoned(uintptr_t p, size_t n)
+{
+	return __asan_region_is_poisoned((void *)p, n) != NULL;
+}
+
+static void shim_poison(uintptr_t p, size_t n)
+{
+	__asan_poison_memory_region((void *)p, n);
+}
+
+static void shim_unpoison(uintptr_t p, size_t n)
+{
+	__asan_unpoison_memory_region((void *)p, n);
+}
 */
 import "C"
 
@@ -15,16 +32,15 @@ const AsanEnabled = true
 // AsanPoisoned reports whether any of the n bytes at p is memory that the address sanitizer knows to be freed or
 // out of bounds. The sanitizer does not see what the kernel touches, so it must be asked.
 func AsanPoisoned(p unsafe.Pointer, n int) bool {
-	// SAFETY: the sanitizer only looks at its shadow of the range.
-	return C.__asan_region_is_poisoned(p, C.size_t(n)) != nil
+	return C.shim_poisoned(C.uintptr_t(uintptr(p)), C.size_t(n)) != 0 // SAFETY: only the address is used.
 }
 
 // AsanPoison has the address sanitizer report every access to the n bytes at p until AsanUnpoison.
 func AsanPoison(p unsafe.Pointer, n int) {
-	C.__asan_poison_memory_region(p, C.size_t(n)) // SAFETY: it changes the sanitizer's shadow only.
+	C.shim_poison(C.uintptr_t(uintptr(p)), C.size_t(n)) // SAFETY: only the address is used.
 }
 
 // AsanUnpoison ends what AsanPoison began.
 func AsanUnpoison(p unsafe.Pointer, n int) {
-	C.__asan_unpoison_memory_region(p, C.size_t(n)) // SAFETY: it changes the sanitizer's shadow only.
+	C.shim_unpoison(C.uintptr_t(uintptr(p)), C.size_t(n)) // SAFETY: only the address is used.
 }
