@@ -103,8 +103,11 @@ func (r *Ring) reap() error {
 			return err
 		}
 		if *r.c.CQHead == before {
-			return nil // task work that posts nothing; more may come for ever
+			break // task work that posts nothing; more may come for ever
 		}
+	}
+	if r.life.closing.Load() { // meanwhile, perhaps by a completion that was served
+		return r.closeOwned()
 	}
 	return nil
 }
@@ -116,43 +119,45 @@ func (r *Ring) heldBack() bool {
 
 // getEvents enters the kernel once for what it holds back: CQEs that did not fit, and task work.
 func (r *Ring) getEvents(tries *int) error {
-	if atomic.LoadUint32(r.c.SQFlags)&cring.SQCQOverflow != 0 {
-		r.stats.Overflowed++
-	}
+	r.noteOverflow()
 	r.stats.Enters++
 	err := r.resumable(r.c.Enter(0, 0, r.enterFlags|cring.EnterGetEvents), tries)
 	r.drainCQ()
 	return err
 }
 
-// drainCQ serves the CQEs between head and tail. The head moves in one step behind each batch that was copied, so
-// that the kernel gets its room back before anything else runs. What serving calls may submit, but not reap in
-// turn: the CQEs behind stay where they are, in order. Where it panics, the rest of the batch comes next time.
+// drainCQ takes all CQEs from the completion queue and serves them. The kernel gets its room back before any of them
+// is served. Serving may submit, and so come here again: what is taken then is served after the rest, in the
+// kernel's order. Where it panics, the rest comes next time.
 func (r *Ring) drainCQ() {
+	r.takeCQEs()
 	if r.serving {
 		return
 	}
 	r.serving = true
 	defer func() { r.serving = false }()
-	for {
-		for r.batchAt < r.batchLen {
-			c := &r.batch[r.batchAt]
-			r.batchAt++
-			r.serve(c)
-		}
-		head := *r.c.CQHead
-		tail := atomic.LoadUint32(r.c.CQTail)
-		if head == tail {
-			return
-		}
-		r.accountSubmitted() // a polling kernel thread may have taken and completed SQEs since the last look
-		n := 0
-		for ; n < len(r.batch) && head != tail; n, head = n+1, head+1 {
-			r.batch[n] = r.c.CQEs[head&r.cqMask]
-		}
-		r.batchAt, r.batchLen = 0, n
-		atomic.StoreUint32(r.c.CQHead, head)
+	for r.batchAt < len(r.batch) {
+		raw := r.batch[r.batchAt]
+		r.batchAt++
+		r.serve(&raw)
 	}
+	r.batch, r.batchAt = r.batch[:0], 0
+}
+
+// takeCQEs moves the CQEs between head and tail to the batch.
+func (r *Ring) takeCQEs() {
+	head := *r.c.CQHead
+	tail := atomic.LoadUint32(r.c.CQTail)
+	if head == tail {
+		return
+	}
+	// What these complete was taken by the kernel before, perhaps without an entry of ours: SQPOLL, C code.
+	r.accountSubmitted()
+	for ; head != tail; head++ {
+		r.batch = append(r.batch, r.c.CQEs[head&r.cqMask])
+		r.cqTaken++
+	}
+	atomic.StoreUint32(r.c.CQHead, head)
 }
 
 // serve gives one CQE to whom it belongs, and ends the operation with its last.

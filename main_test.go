@@ -1,6 +1,13 @@
 package uring
 
-import "runtime"
+import (
+	"runtime"
+	"testing"
+
+	"github.com/sockring/uring/internal/testutil"
+)
 
 // The main thread never ends before the process, so no test may come to own a ring on it: some let a ring's thread end.
 func init() { runtime.LockOSThread() }
+
+func TestMain(m *testing.M) { testutil.Main(m) }

@@ -31,23 +31,25 @@ type Ring struct {
 	tid     int
 
 	sqMask, cqMask uint32
-	sqSubmitted    uint32 // the SQ head up to which submitted entries are accounted for
+	sqSubmitted    uint32 // position up to which the kernel's SQEs are accounted for
 	enterFlags     uint32 // for every io_uring_enter that Go makes itself
 	queued         []*slot
 	arm            []*Sender // those that send with the next submission
 	sending        int       // requests of Senders in flight
 
-	batch             [64]cring.CQE // copied from the completion queue, to be served
-	batchAt, batchLen int
-	serving           bool // a completion is being served
+	ready   []CQE // reaped and not yet handed out, from readyAt on
+	readyAt int
+	batch   []cring.CQE // taken from the completion queue and not yet served, from batchAt on
+	batchAt int
+	serving bool   // drainCQ is at work further up the stack
+	cqTaken uint64 // how many CQEs ever left the completion queue
+	shared  bool   // C code may use the ring too
 
-	ready    []CQE // reaped and not yet handed out, from readyAt on
-	readyAt  int
-	stats    Stats
-	overflow uint32 // *CQOverflow when last looked at
+	stats        Stats
+	overflowing  bool   // the kernel was holding back CQEs when last looked at
+	droppedAtNew uint32 // what the kernel had counted as lost before this Ring
 
 	groups  groupSet
-	pinned  runtime.Pinner // registered memory
 	senders map[*Sender]struct{}
 	slab    *sendq.Slab // the Senders' memory
 	calls   []*call     // free ones
@@ -58,11 +60,11 @@ type Ring struct {
 
 // Stats counts what a Ring has done since New.
 type Stats struct {
-	Submitted  uint64 // SQEs that the kernel has taken
-	Completed  uint64 // operations whose terminal CQE was reaped
-	InFlight   int    // operations that the kernel has taken and not completed
-	Overflowed uint64 // times the kernel had to keep CQEs aside because the completion queue was full
-	Dropped    uint64 // SQEs that the kernel refused to take as malformed, and CQEs it lost for want of memory
+	Submitted  uint64 // operations that the kernel has taken, without those of C code
+	Completed  uint64 // operations that ended: their terminal CQE was reaped
+	InFlight   int    // operations that the kernel has taken and that have not ended
+	Overflowed uint64 // times the kernel was found holding back CQEs because the completion queue was full
+	Dropped    uint64 // SQEs that the kernel could not even read, and CQEs it lost for want of memory
 	EINTR      uint64 // kernel entries that a signal ended and that were resumed
 	Enters     uint64 // kernel entries (io_uring_enter)
 	Stale      uint64 // CQEs of operations that had already ended, dropped
@@ -106,8 +108,11 @@ func Adopt(p unsafe.Pointer) (*Ring, error) {
 		return nil, fmt.Errorf("uring: adopt: nil struct io_uring: %w", unix.EINVAL)
 	}
 	c := cring.Adopt(p)
-	if c.Flags&(cring.SetupSQE128|cring.SetupCQE32) != 0 {
-		return nil, fmt.Errorf("uring: adopt: a ring with 128-byte SQEs or 32-byte CQEs: %w", ErrUnsupported)
+	if f := SetupFlags(c.Flags) & notServed; f != 0 {
+		return nil, fmt.Errorf("uring: adopt: a ring with %v: %w", f, ErrUnsupported)
+	}
+	if err := checkFeatures(c); err != nil {
+		return nil, err
 	}
 	runtime.LockOSThread()
 	return newRing(c, defaultConfig(), true), nil
@@ -115,16 +120,17 @@ func Adopt(p unsafe.Pointer) (*Ring, error) {
 
 func newRing(c *cring.Ring, cfg config, adopted bool) *Ring {
 	r := &Ring{
-		c:           c,
-		slots:       newSlotTable(),
-		adopted:     adopted,
-		tid:         gettid(),
-		sqMask:      uint32(len(c.SQEs)) - 1,
-		cqMask:      uint32(len(c.CQEs)) - 1,
-		sqSubmitted: atomic.LoadUint32(c.SQHead),
-		overflow:    atomic.LoadUint32(c.CQOverflow),
-		cfg:         cfg,
+		c:       c,
+		slots:   newSlotTable(),
+		adopted: adopted,
+		shared:  adopted,
+		tid:     gettid(),
+		sqMask:  uint32(len(c.SQEs)) - 1,
+		cqMask:  uint32(len(c.CQEs)) - 1,
+		cfg:     cfg,
 	}
+	r.sqSubmitted = r.taken()
+	r.droppedAtNew = r.lost()
 	r.life.init()
 	if adopted {
 		r.enterFlags = cring.EnterRegisteredRing & registeredMask(c)
@@ -154,14 +160,18 @@ func (r *Ring) registerFd() {
 	}
 }
 
-// Fd returns the ring's file descriptor, for poll(2) or to be named by another ring. The Ring owns it.
+// Fd returns the ring's file descriptor, for poll(2) or to be named by another ring; -1 once the ring is closed. The
+// Ring owns it.
 func (r *Ring) Fd() int { return r.c.Fd }
 
 // C returns the ring's struct io_uring for C code on the owner's thread. It is valid until Close. C code may
 // queue requests of its own between two calls of this package; see Adopt for its user data.
-func (r *Ring) C() unsafe.Pointer { return r.c.Pointer() }
+func (r *Ring) C() unsafe.Pointer {
+	r.shared = true
+	return r.c.Pointer()
+}
 
-// Entries returns the sizes of the submission queue and the completion queue.
+// Entries returns the sizes of the submission queue and the completion queue; zeros once the ring is closed.
 func (r *Ring) Entries() (sq, cq int) { return len(r.c.SQEs), len(r.c.CQEs) }
 
 // Flags returns the set-up flags that the kernel granted.
@@ -177,7 +187,16 @@ func (r *Ring) FdRegistered() bool { return r.enterFlags&cring.EnterRegisteredRi
 func (r *Ring) Stats() Stats {
 	s := r.stats
 	s.InFlight = r.inFlight()
+	s.Dropped += uint64(r.lost() - r.droppedAtNew)
 	return s
+}
+
+// lost is what the kernel counted as lost so far. A closed ring has its count in the stats.
+func (r *Ring) lost() uint32 {
+	if r.c.SQDropped == nil {
+		return r.droppedAtNew
+	}
+	return atomic.LoadUint32(r.c.SQDropped) + atomic.LoadUint32(r.c.CQOverflow)
 }
 
 // inFlight is how many operations the kernel has.
@@ -199,7 +218,7 @@ func (r *Ring) owned() error {
 // unfinished chain of links in the queue, or where that gives no room, the error is ErrSQFull.
 func (r *Ring) SQE() (*SQE, error) {
 	if r.life.closing.Load() {
-		return nil, ErrClosed
+		return nil, r.closeOwned()
 	}
 	if r.SQSpace() == 0 {
 		if err := r.makeRoom(); err != nil {
@@ -211,6 +230,7 @@ func (r *Ring) SQE() (*SQE, error) {
 
 // claim takes the next entry of a queue that has room, with a slot for the operation.
 func (r *Ring) claim() *slot {
+	r.accountSubmitted() // C code may have submitted the SQE that lay here before
 	tail := *r.c.SQETail
 	s := r.slots.get()
 	s.pos = tail
@@ -221,8 +241,11 @@ func (r *Ring) claim() *slot {
 	return s
 }
 
-// SQSpace returns how many SQEs can be handed out before the next submission.
+// SQSpace returns how many SQEs can be handed out before the next submission; none once the ring is closed.
 func (r *Ring) SQSpace() int {
+	if r.c.SQETail == nil {
+		return 0
+	}
 	return len(r.c.SQEs) - int(*r.c.SQETail-atomic.LoadUint32(r.c.SQHead))
 }
 
@@ -234,6 +257,12 @@ func (r *Ring) makeRoom() error {
 	}
 	if _, err := r.submitQueued(); err != nil {
 		return err
+	}
+	// A polling thread takes its time. A signal ends the wait for it early; kernels before 5.10 cannot wait.
+	for r.SQSpace() == 0 && r.c.Flags&cring.SetupSQPoll != 0 && r.c.WaitSQ() >= 0 {
+		if r.life.closing.Load() {
+			return r.closeOwned()
+		}
 	}
 	if r.SQSpace() == 0 {
 		return ErrSQFull

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,18 +35,29 @@ func (e *LeakError) Is(target error) bool { return target == os.ErrDeadlineExcee
 // filling an SQE at any moment and only it can reap; other goroutines ask it to.
 type lifetime struct {
 	closing atomic.Bool
-	once    sync.Once
+	ending  atomic.Int64  // the thread that tears the ring down; 0 before
 	done    chan struct{} // closed when the ring is torn down
 	err     error         // what Close returns; valid once done is closed
-	fatal   error         // why the ring stopped working; owner only
 }
 
 func (l *lifetime) init() { l.done = make(chan struct{}) }
 
+// result returns what Close found, or nil while the ring is still being torn down.
+func (l *lifetime) result() error {
+	select {
+	case <-l.done:
+		return l.err
+	default:
+		return nil
+	}
+}
+
 // Close ends the ring: nothing is admitted any more, what is in flight is cancelled and reaped, and the ring is
 // unregistered and freed. Completions reaped meanwhile, and one with ECANCELED for every SQE that was not
 // submitted, can still be read by Reap and Completions. Close may be called more than once, and by any goroutine:
-// another than the owner interrupts the owner's wait and has it close the ring, in its current call or its next.
+// another than the owner interrupts the owner's wait and has it close the ring, in its current call or its next. In
+// a function that the library calls on a completion Close returns at once, and the ring is closed when that
+// function has returned.
 //
 // Close is bounded by WithCloseTimeout. Where the kernel does not let go, the error is a *LeakError. Where the
 // owner does not come back to the ring, it is os.ErrDeadlineExceeded, and the ring closes when it does.
@@ -55,12 +65,11 @@ func (r *Ring) Close() error {
 	r.life.closing.Store(true)
 	if gettid() == r.tid {
 		r.teardown(true)
-		return r.life.err
+		return r.life.result()
 	}
-	gone := r.askOwner()
-	if gone {
-		// The kernel cancelled the thread's requests when it ended, and waited for them.
+	if r.askOwner() {
 		r.teardown(false)
+		return r.life.result()
 	}
 	select {
 	case <-r.life.done:
@@ -128,35 +137,45 @@ func (r *Ring) enterError(errno int) error {
 	return err
 }
 
-// teardown ends the ring, once. owner says that the calling thread is the ring's and may reap.
+// teardown ends the ring, once. owner says that the calling thread is the ring's and may reap; else that thread is
+// gone. Called from within itself, or from a completion that is just being served, it does nothing: whoever is
+// further up the stack ends the ring.
 func (r *Ring) teardown(owner bool) {
-	r.life.once.Do(func() {
-		defer close(r.life.done)
-		r.cleanup.Stop()
-		r.withdrawQueued()
-		r.arm = nil
-		if owner {
-			r.drain()
-			defer runtime.UnlockOSThread()
+	if owner && r.life.ending.Load() == 0 && r.serving {
+		return
+	}
+	runtime.LockOSThread() // the thread's id tells a call from within
+	defer runtime.UnlockOSThread()
+	self := int64(gettid())
+	if !r.life.ending.CompareAndSwap(0, self) {
+		if r.life.ending.Load() != self {
+			<-r.life.done
 		}
-		r.closeSenders()
-		if r.slots.live > 0 && owner {
-			r.life.err = &LeakError{Operations: r.slots.live}
-		}
-		r.exit(owner)
-	})
+		return
+	}
+	defer close(r.life.done)
+	r.cleanup.Stop()
+	r.withdrawQueued()
+	r.arm = nil
+	if owner {
+		r.drain()
+		defer runtime.UnlockOSThread() // what New locked
+	} else {
+		r.abandon()
+	}
+	r.closeSenders()
+	if r.slots.live > 0 {
+		r.life.err = &LeakError{Operations: r.slots.live}
+	}
+	r.exit(owner)
 }
 
-// withdrawQueued takes back the SQEs that were never submitted.
+// withdrawQueued takes back the SQEs that the kernel has not taken.
 func (r *Ring) withdrawQueued() {
 	r.accountSubmitted()
-	if r.c.Flags&cring.SetupSQPoll != 0 {
-		return // the polling thread may be reading them: they run, and are cancelled
-	}
 	queued := r.queued
 	for _, s := range queued {
-		c := CQE{Res: -int32(unix.ECANCELED), ID: OpID(s.userData()), Data: s.data, Data64: s.data64, op: s.sqe.raw.Opcode}
-		owner, dropped := s.owner, s.state == slotDropped
+		c, owner, dropped := s.cancelled(), s.owner, s.state == slotDropped
 		// On an adopted ring entries of C code may lie between ours, so ours stay, as NOPs.
 		*s.sqe.raw = cring.SQE{Opcode: cring.OpNop, Fd: -1, UserData: s.userData()}
 		s.state, s.owner = slotDropped, nil
@@ -169,16 +188,34 @@ func (r *Ring) withdrawQueued() {
 		r.slots.put(s)
 	}
 	r.queued = r.queued[:0]
-	head := atomic.LoadUint32(r.c.SQHead)
-	*r.c.SQETail, *r.c.SQEHead = head, head
-	atomic.StoreUint32(r.c.SQTail, head)
+	tail := r.taken()
+	*r.c.SQETail, *r.c.SQEHead = tail, tail
+	atomic.StoreUint32(r.c.SQTail, tail)
+}
+
+// abandon resolves the operations of an owner whose thread is gone. The kernel cancelled what the thread had
+// submitted itself when it ended, and waited for that. What a polling thread submitted goes on, and nobody can wait
+// for it.
+func (r *Ring) abandon() {
+	r.drainCQ()
+	if r.c.Flags&cring.SetupSQPoll != 0 {
+		return
+	}
+	r.slots.each(func(s *slot) {
+		c, owner, dropped := s.cancelled(), s.owner, s.state == slotDropped
+		r.stats.Completed++
+		r.slots.put(s)
+		r.deliver(c, owner, dropped)
+	})
+	r.queued = r.queued[:0]
 }
 
 // drain cancels everything that is in flight and reaps until nothing is, for as long as Close may take.
 func (r *Ring) drain() {
 	end := time.Now().Add(r.cfg.closeTimeout)
+	r.drainCQ()
 	for pause := time.Millisecond; r.slots.live > 0; pause = min(2*pause, 100*time.Millisecond) {
-		if err := r.cancelAll(); err != nil {
+		if err := r.cancelAll(end); err != nil {
 			return
 		}
 		round := time.Now().Add(pause)
@@ -194,8 +231,8 @@ func (r *Ring) drain() {
 }
 
 // cancelAll asks the kernel to cancel every operation in flight, one by one: requests of C code on the same ring
-// are none of ours, and kernels before 5.19 know no other way.
-func (r *Ring) cancelAll() error {
+// are none of ours, and kernels before 5.19 know no other way. It gives up at end.
+func (r *Ring) cancelAll(end time.Time) error {
 	var victims []uint64
 	r.slots.each(func(s *slot) {
 		if s.state == slotInFlight && s.op != cring.OpAsyncCancel {
@@ -203,10 +240,17 @@ func (r *Ring) cancelAll() error {
 		}
 	})
 	for _, v := range victims {
-		if r.SQSpace() == 0 {
+		for r.SQSpace() == 0 {
 			if _, err := r.submitQueued(); err != nil {
 				return err
 			}
+			if r.SQSpace() > 0 {
+				break
+			}
+			if time.Now().After(end) {
+				return ErrSQFull
+			}
+			time.Sleep(100 * time.Microsecond) // a polling thread takes its time
 		}
 		s := r.claim()
 		s.sqe.raw.Opcode = cring.OpAsyncCancel
@@ -219,20 +263,33 @@ func (r *Ring) cancelAll() error {
 
 // exit frees what the ring held. Memory that the kernel may still touch stays: the slot table keeps it.
 func (r *Ring) exit(owner bool) {
-	settled := r.slots.live == 0 || !owner
 	if !r.adopted {
-		if r.enterFlags&cring.EnterRegisteredRing != 0 && owner {
+		r.stats.Dropped = r.Stats().Dropped // the kernel's own count goes with the ring
+	}
+	defer func() { r.enterFlags &^= cring.EnterRegisteredRing }()
+	switch {
+	case r.adopted:
+	case owner:
+		if r.enterFlags&cring.EnterRegisteredRing != 0 {
 			r.c.UnregisterRingFd()
 		}
 		r.c.Exit()
+	default:
+		// liburing unregisters the descriptor by its index, from the calling thread's table instead of the lost one's.
+		// A goroutine of its own runs on a thread that has nothing registered.
+		exited := make(chan struct{})
+		go func() {
+			r.c.Exit()
+			close(exited)
+		}()
+		<-exited
 	}
-	if settled {
+	if r.slots.live == 0 {
 		r.slots.release()
 		r.groups.free()
 		if r.slab != nil {
 			_ = r.slab.Close() // refuses while the kernel may read a chunk, and then keeps it
 		}
-		r.pinned.Unpin()
 	}
 }
 
@@ -240,7 +297,7 @@ func (r *Ring) exit(owner bool) {
 // memory.
 func (r *Ring) reportIfLost() {
 	var pcs [16]uintptr
-	n := runtime.Callers(3, pcs[:])
+	n := runtime.Callers(4, pcs[:]) // from the caller of New or Adopt on
 	r.cleanup = runtime.AddCleanup(r, func(made []uintptr) {
 		frame, _ := runtime.CallersFrames(made).Next()
 		slog.Warn("uring: a Ring was lost without Close; its memory stays until the process ends",

@@ -3,6 +3,8 @@ package uring
 import (
 	"errors"
 	"fmt"
+	"math"
+	"math/bits"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -55,7 +57,8 @@ func WithCQEntries(n uint32) Option {
 func WithClamp() Option { return func(c *config) { c.required |= SetupClamp } }
 
 // WithSQPoll has a kernel thread take submissions, so that a busy ring needs no system call to submit; it goes to
-// sleep after idle, in milliseconds' steps. cpu binds it to a processor, unless negative. See IORING_SETUP_SQPOLL.
+// sleep after idle, which is rounded up to milliseconds and where zero is the kernel's one second. cpu binds it to a
+// processor, unless negative. See IORING_SETUP_SQPOLL. Before kernel 5.11 it needs CAP_SYS_NICE.
 // The ring gives up DEFER_TASKRUN and COOP_TASKRUN for it, which the kernel does not combine with it.
 func WithSQPoll(idle time.Duration, cpu int) Option {
 	return func(c *config) {
@@ -92,9 +95,18 @@ func WithPlainFd() Option { return func(c *config) { c.plainFd = true } }
 // WithCloseTimeout bounds how long Close waits for the kernel to let go of what is in flight; 5 s by default.
 func WithCloseTimeout(d time.Duration) Option { return func(c *config) { c.closeTimeout = d } }
 
+// notServed are the set-up flags that would change what this package relies on: the size of entries, who maps them,
+// where the next one lies, and that a completion needs no busy-waiting. liburing asks for NO_SQARRAY by itself where
+// it knows it.
+const notServed = SetupIOPoll | SetupSQE128 | SetupCQE32 | SetupNoMmap | SetupCQEMixed | SetupSQEMixed |
+	cring.SetupRegisteredFdOnly | cring.SetupHybridIOPoll | cring.SetupSQRewind
+
+// taskrunFlags say how task work reaches the owner; a polling thread does without.
+const taskrunFlags = SetupDeferTaskrun | SetupCoopTaskrun | SetupTaskrunFlag
+
 // validate says which size or which pair of flags the kernel would refuse with a bare EINVAL.
 func (c *config) validate(entries uint32) error {
-	all := c.flags | c.required
+	all := c.wish() | c.required
 	clamp := all&SetupClamp != 0
 	for _, rule := range []struct {
 		broken bool
@@ -103,22 +115,52 @@ func (c *config) validate(entries uint32) error {
 		{entries == 0, "no entries"},
 		{entries > entriesMax && !clamp, fmt.Sprintf("%d entries, at most %d", entries, entriesMax)},
 		{all&SetupCQSize != 0 && c.cqEntries == 0, "no completion entries"},
-		{all&SetupCQSize != 0 && c.cqEntries < entries && !clamp, "fewer completion than submission entries"},
+		{
+			all&SetupCQSize != 0 && granted(c.cqEntries, cqEntriesMax) < granted(entries, entriesMax),
+			"fewer completion than submission entries",
+		},
 		{c.cqEntries > cqEntriesMax && !clamp, fmt.Sprintf("%d completion entries, at most %d", c.cqEntries, cqEntriesMax)},
-		{all&(SetupSQE128|SetupCQE32) != 0, "128-byte SQEs and 32-byte CQEs are not served"},
-		{all&SetupIOPoll != 0, "IORING_SETUP_IOPOLL is not served: it is not for sockets"},
-		{all&SetupNoMmap != 0, "IORING_SETUP_NO_MMAP is not served: liburing maps the ring"},
-		{all&SetupDeferTaskrun != 0 && all&SetupSQPoll != 0, "DEFER_TASKRUN with SQPOLL"},
-		{all&SetupCoopTaskrun != 0 && all&SetupSQPoll != 0, "COOP_TASKRUN with SQPOLL"},
+		{all&notServed != 0, fmt.Sprintf("%v is not served", all&notServed)},
+		{c.required&SetupNoSQArray != 0, "NO_SQARRAY is liburing's to ask for"},
+		{all&SetupSQPoll != 0 && all&taskrunFlags != 0, fmt.Sprintf("%v with SQPOLL", all&taskrunFlags)},
 		{c.required&SetupDeferTaskrun != 0 && all&SetupSingleIssuer == 0, "DEFER_TASKRUN without SINGLE_ISSUER"},
+		{
+			c.required&SetupTaskrunFlag != 0 && all&(SetupDeferTaskrun|SetupCoopTaskrun) == 0,
+			"TASKRUN_FLAG without DEFER_TASKRUN or COOP_TASKRUN",
+		},
 		{all&SetupSQAff != 0 && all&SetupSQPoll == 0, "SQ_AFF without SQPOLL"},
-		{c.sqIdle < 0, "negative SQPOLL idle time"},
+		{all&SetupAttachWQ != 0 && c.attachFd < 0, "ATTACH_WQ without a ring's descriptor"},
+		{c.sqIdle < 0 || c.sqIdle.Milliseconds() >= math.MaxUint32, fmt.Sprintf("SQPOLL idle time of %v", c.sqIdle)},
 	} {
 		if rule.broken {
 			return fmt.Errorf("uring: set-up: %s: %w", rule.text, unix.EINVAL)
 		}
 	}
 	return nil
+}
+
+// granted is the size that the kernel makes of a wished one: a power of two within its limit.
+func granted(n, limit uint32) uint32 {
+	if n > limit {
+		return limit
+	}
+	return 1 << bits.Len32(max(n, 1)-1)
+}
+
+// wish is the set-up flags to ask for and to give up where refused, without those that others of them would have to
+// go with.
+func (c *config) wish() SetupFlags { return consistent(c.flags, c.required) }
+
+// consistent returns the wished flags without those that make sense only with flags which are neither wished nor
+// required.
+func consistent(wish, required SetupFlags) SetupFlags {
+	if (wish|required)&SetupSingleIssuer == 0 {
+		wish &^= SetupDeferTaskrun
+	}
+	if (wish|required)&(SetupDeferTaskrun|SetupCoopTaskrun) == 0 {
+		wish &^= SetupTaskrunFlag
+	}
+	return wish
 }
 
 // ladder is what New gives up, in this order, each time the kernel refuses the flags with EINVAL. The kernel that
@@ -135,41 +177,57 @@ func setup(entries uint32, cfg *config) (*cring.Ring, error) {
 	if !cring.Supported {
 		return nil, errNoCgo()
 	}
-	wish := cfg.flags
-	for step := 0; ; step++ {
-		flags := wish | cfg.required
-		p := cring.Params{Flags: uint32(flags), CQEntries: cfg.cqEntries}
-		p.SQThreadIdle = uint32(cfg.sqIdle.Milliseconds())
-		if cfg.sqCPU >= 0 {
-			p.SQThreadCPU = uint32(cfg.sqCPU)
-		}
-		if cfg.attachFd >= 0 {
-			p.WQFd = uint32(cfg.attachFd)
-		}
-		c, ret := cring.Setup(entries, &p)
-		switch {
-		case ret == 0:
-			return checked(c)
-		case ret == -int(unix.EINVAL) && step < len(ladder):
-			wish &^= ladder[step]
-			// Task-run flags make sense only with each other.
-			if wish&SetupSingleIssuer == 0 {
-				wish &^= SetupDeferTaskrun
-			}
-		default:
-			return nil, setupError(-ret, flags)
-		}
+	var c *cring.Ring
+	flags, ret := cfg.descend(func(flags SetupFlags) (ret int) {
+		p := cfg.params(flags)
+		c, ret = cring.Setup(entries, &p)
+		return ret
+	})
+	if ret < 0 {
+		return nil, setupError(-ret, flags)
 	}
+	if err := checkFeatures(c); err != nil {
+		c.Exit()
+		return nil, err
+	}
+	return c, nil
 }
 
-// checked refuses a ring whose kernel may lose completions: every promise of this package rests on that it does
-// not.
-func checked(c *cring.Ring) (*cring.Ring, error) {
-	if c.Features&uint32(FeatNoDrop) != 0 {
-		return c, nil
+// descend tries the wished flags and goes down the ladder while the kernel answers EINVAL. It returns the flags that
+// were tried last, and the kernel's answer to them.
+func (c *config) descend(try func(SetupFlags) int) (SetupFlags, int) {
+	wish := c.wish()
+	ret := try(wish | c.required)
+	for _, step := range ladder {
+		if ret != -int(unix.EINVAL) {
+			break
+		}
+		wish = consistent(wish&^step, c.required)
+		ret = try(wish | c.required)
 	}
-	c.Exit()
-	return nil, &UnsupportedError{
+	return wish | c.required, ret
+}
+
+// params is what the kernel is asked for with these flags.
+func (c *config) params(flags SetupFlags) cring.Params {
+	p := cring.Params{Flags: uint32(flags), CQEntries: c.cqEntries}
+	p.SQThreadIdle = uint32((c.sqIdle + time.Millisecond - 1).Milliseconds())
+	if c.sqCPU >= 0 {
+		p.SQThreadCPU = uint32(c.sqCPU)
+	}
+	if c.attachFd >= 0 {
+		p.WQFd = uint32(c.attachFd)
+	}
+	return p
+}
+
+// checkFeatures refuses a ring whose kernel may lose completions: every promise of this package rests on that it does
+// not.
+func checkFeatures(c *cring.Ring) error {
+	if c.Features&uint32(FeatNoDrop) != 0 {
+		return nil
+	}
+	return &UnsupportedError{
 		Name: "io_uring", Missing: "IORING_FEAT_NODROP", Provider: "kernel 5.5", SinceMajor: 5, SinceMinor: 5,
 	}
 }

@@ -70,19 +70,23 @@ func (r *Ring) SubmitAndWaitMinTimeout(ctx context.Context, n int, minWait, time
 			SinceMajor: 6, SinceMinor: 12,
 		}
 	}
-	usec := minWait.Microseconds()
-	if usec < 0 || usec > math.MaxUint32 {
+	if minWait < 0 || minWait.Microseconds() >= math.MaxUint32 {
 		return 0, fmt.Errorf("uring: minimum wait of %v: %w", minWait, unix.EINVAL)
 	}
-	return r.submitAndWait(ctx, waitSpec{n: n, timeout: max(timeout, 0), minUsec: uint32(usec)})
+	return r.submitAndWait(ctx, waitSpec{n: n, timeout: max(timeout, 0), minWait: minWait})
 }
 
 // waitSpec is what a wait waits for, and for how long.
 type waitSpec struct {
 	n       int
-	timeout time.Duration // forever, or the time left
-	minUsec uint32
-	fresh   bool // completions reaped before do not count
+	timeout time.Duration // forever, or the whole time
+	minWait time.Duration // zero, or after this time any completion will do
+	fresh   bool          // completions reaped before do not count
+
+	// What wait adds when it begins.
+	end, minEnd time.Time
+	limited     bool   // end is set
+	before      uint64 // CQEs that had left the completion queue, but for those that count
 }
 
 // timespec is a duration as the kernel takes it.
@@ -105,19 +109,6 @@ func (r *Ring) submitAndWait(ctx context.Context, w waitSpec) (int, error) {
 	return int(r.stats.Submitted - before), err
 }
 
-// reaped is how many of the completions that a wait counts have left the completion queue already.
-func (r *Ring) reaped(w waitSpec) int {
-	if w.fresh {
-		return 0
-	}
-	return len(r.ready) - r.readyAt
-}
-
-// available is how many completions a wait has.
-func (r *Ring) available(w waitSpec) int {
-	return r.reaped(w) + int(atomic.LoadUint32(r.c.CQTail)-*r.c.CQHead)
-}
-
 // wait submits what is queued and waits as w says. Every signal is survived with the time that is left.
 func (r *Ring) wait(ctx context.Context, w waitSpec) error {
 	if r.serving {
@@ -126,30 +117,26 @@ func (r *Ring) wait(ctx context.Context, w waitSpec) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	endless := w.timeout == forever && ctx.Done() == nil && !r.adopted
-	if endless && r.slots.live == 0 && r.available(w) < w.n {
+	r.start(ctx, &w)
+	endless := !w.limited && ctx.Done() == nil && !r.shared
+	if endless && r.slots.live == 0 && r.got(&w) < w.n {
 		return ErrIdle
 	}
-	end, limited := waitEnd(ctx, w)
 	if ctx.Done() != nil {
 		stop := r.life.kickOn(ctx, r.tid)
 		defer stop()
 	}
 	for tries := 0; ; {
-		left := cring.Timespec{Sec: -1}
-		if limited {
-			left = timespec(max(time.Until(end), 0))
-		}
-		ret := r.enterWait(w, left)
+		ret := r.enterWait(&w)
 		r.accountSubmitted()
 		switch {
 		case r.life.closing.Load():
 			return r.closeOwned()
-		case r.satisfied(w, ret):
+		case r.satisfied(&w):
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case limited && !time.Now().Before(end):
+		case w.limited && !time.Now().Before(w.end):
 			return waitExpired(ctx)
 		}
 		if err := r.resumable(ret, &tries); err != nil {
@@ -158,24 +145,55 @@ func (r *Ring) wait(ctx context.Context, w waitSpec) error {
 	}
 }
 
-// satisfied reports whether a wait has what it waits for after a kernel entry that returned ret.
-func (r *Ring) satisfied(w waitSpec, ret int) bool {
-	if r.sqPending() > 0 && r.c.Flags&cring.SetupSQPoll == 0 {
-		return false
+// start sets when the wait ends, by its own time-out or its context's deadline, and which completions count for it.
+func (r *Ring) start(ctx context.Context, w *waitSpec) {
+	if w.timeout != forever {
+		now := time.Now()
+		w.end, w.minEnd, w.limited = now.Add(w.timeout), now.Add(w.minWait), true
 	}
-	got := r.available(w)
-	return got >= w.n || (w.minUsec > 0 && ret >= 0 && got > 0)
+	if d, ok := ctx.Deadline(); ok && (!w.limited || d.Before(w.end)) {
+		w.end, w.limited = d, true
+	}
+	w.before = r.cqTaken
+	if !w.fresh {
+		w.before -= uint64(len(r.ready) - r.readyAt)
+	}
 }
 
-// waitEnd returns when a wait must end, by its own time-out or its context's deadline.
-func waitEnd(ctx context.Context, w waitSpec) (end time.Time, limited bool) {
-	if w.timeout != forever {
-		end, limited = time.Now().Add(w.timeout), true
+// left is the time until the wait ends, and -1 s where it does not.
+func (w *waitSpec) left() cring.Timespec {
+	if !w.limited {
+		return cring.Timespec{Sec: -1}
 	}
-	if d, ok := ctx.Deadline(); ok && (!limited || d.Before(end)) {
-		end, limited = d, true
+	return timespec(max(time.Until(w.end), 0))
+}
+
+// got is how many completions there are of those that count for w. One that the library serves itself counts as well:
+// the kernel counted it, and nobody will see another in its place.
+func (r *Ring) got(w *waitSpec) int { return int(r.cqTaken-w.before) + r.pending() }
+
+// pending is how many CQEs are in the completion queue. Where the kernel lacks IORING_FEAT_EXT_ARG liburing waits by
+// a timeout of its own, whose CQE is nobody's.
+func (r *Ring) pending() int {
+	head, tail := *r.c.CQHead, atomic.LoadUint32(r.c.CQTail)
+	n := int(tail - head)
+	if r.c.Features&cring.FeatExtArg == 0 {
+		for ; head != tail; head++ {
+			if r.c.CQEs[head&r.cqMask].UserData == userDataTimeout {
+				n--
+			}
+		}
 	}
-	return end, limited
+	return n
+}
+
+// satisfied reports whether a wait has what it waits for.
+func (r *Ring) satisfied(w *waitSpec) bool {
+	if r.sqPending() > 0 {
+		return false
+	}
+	got := r.got(w)
+	return got >= w.n || (w.minWait > 0 && got > 0 && !time.Now().Before(w.minEnd))
 }
 
 // waitExpired is the error of a wait whose time ran out: the context's where it was the context's time. The context
@@ -188,14 +206,40 @@ func waitExpired(ctx context.Context) error {
 }
 
 // enterWait is one kernel entry that submits and waits. It goes through cgo, which gives up the P meanwhile.
-func (r *Ring) enterWait(w waitSpec, left cring.Timespec) int {
+func (r *Ring) enterWait(w *waitSpec) int {
 	r.stats.Enters++
-	// The kernel counts what lies in the completion queue, and knows nothing of what was reaped already.
-	n := uint32(max(w.n-r.reaped(w), 0))
-	if w.minUsec > 0 {
-		return r.c.WaitMin(r.flushSQ(), n, r.enterFlags|cring.EnterGetEvents, left, w.minUsec)
+	// The kernel counts what lies in the completion queue, and knows nothing of what was taken from it before.
+	n := uint32(max(w.n-int(r.cqTaken-w.before), 0))
+	if w.minWait > 0 {
+		usec := time.Until(w.minEnd).Microseconds()
+		if usec > 0 {
+			toSubmit := r.flushSQ()
+			flags := r.enterFlags | r.wakeupFlag() | cring.EnterGetEvents
+			return r.c.WaitMin(toSubmit, n, flags, w.left(), uint32(usec))
+		}
+		n = min(n, 1)
 	}
-	return r.c.Wait(n, left)
+	ret := r.c.Wait(n, w.left())
+	r.noteOverflow()
+	return ret
+}
+
+// wakeupFlag is IORING_ENTER_SQ_WAKEUP where a polling thread sleeps. The atomic store of the tail before it is the
+// full barrier that liburing puts there.
+func (r *Ring) wakeupFlag() uint32 {
+	if r.c.Flags&cring.SetupSQPoll != 0 && atomic.LoadUint32(r.c.SQFlags)&cring.SQNeedWakeup != 0 {
+		return cring.EnterSQWakeup
+	}
+	return 0
+}
+
+// noteOverflow counts each time that the kernel begins to hold back CQEs for want of room.
+func (r *Ring) noteOverflow() {
+	now := atomic.LoadUint32(r.c.SQFlags)&cring.SQCQOverflow != 0
+	if now && !r.overflowing {
+		r.stats.Overflowed++
+	}
+	r.overflowing = now
 }
 
 // resumable decides what a kernel entry's result means for a wait that is not over yet: nil to go on.
@@ -222,10 +266,19 @@ func (r *Ring) resumable(ret int, tries *int) error {
 	return r.enterError(-ret)
 }
 
-// sqPending is how many SQEs the kernel has not taken yet.
-func (r *Ring) sqPending() uint32 { return *r.c.SQETail - atomic.LoadUint32(r.c.SQHead) }
+// taken is the position in the submission queue up to which the SQEs are the kernel's. A polling thread may read, run
+// and even complete an SQE as soon as it is published; else the kernel has taken what lies before its head.
+func (r *Ring) taken() uint32 {
+	if r.c.Flags&cring.SetupSQPoll != 0 {
+		return atomic.LoadUint32(r.c.SQTail)
+	}
+	return atomic.LoadUint32(r.c.SQHead)
+}
 
-// flushSQ publishes the filled SQEs to the kernel, as liburing does, and returns how many it has not taken yet.
+// sqPending is how many filled SQEs are not the kernel's yet.
+func (r *Ring) sqPending() uint32 { return *r.c.SQETail - r.taken() }
+
+// flushSQ publishes the filled SQEs to the kernel, as liburing does, and returns how many it has not consumed yet.
 func (r *Ring) flushSQ() uint32 {
 	tail := *r.c.SQETail
 	*r.c.SQEHead = tail
@@ -248,33 +301,34 @@ func (r *Ring) submitQueued() (int, error) {
 			}
 			ret = r.c.Enter(r.flushSQ(), 0, flags)
 		}
-		if r.accountSubmitted() == 0 {
-			if ret >= 0 {
-				break // the polling thread has it, or will
-			}
+		moved := r.accountSubmitted()
+		r.noteOverflow()
+		if ret < 0 {
 			if err := r.resumable(ret, &tries); err != nil {
 				return int(r.stats.Submitted - before), err
 			}
+		} else if !moved {
+			break
 		}
 	}
 	return int(r.stats.Submitted - before), nil
 }
 
-// accountSubmitted moves what the kernel has taken since the last look from queued to in flight.
-func (r *Ring) accountSubmitted() int {
-	head := atomic.LoadUint32(r.c.SQHead)
-	n := int(head - r.sqSubmitted)
-	if n == 0 {
-		return 0
+// accountSubmitted moves what the kernel has taken since the last look from queued to in flight, and reports whether
+// it has taken anything.
+func (r *Ring) accountSubmitted() (moved bool) {
+	head := r.taken()
+	if head == r.sqSubmitted {
+		return false
 	}
 	r.sqSubmitted = head
-	r.stats.Submitted += uint64(n)
 	// C code on the same ring may have queued entries of its own among ours, hence the positions.
 	taken := 0
 	for taken < len(r.queued) && int32(head-r.queued[taken].pos) > 0 {
 		r.queued[taken].launch(&r.groups)
 		taken++
 	}
+	r.stats.Submitted += uint64(taken)
 	r.queued = append(r.queued[:0], r.queued[taken:]...)
-	return n
+	return true
 }

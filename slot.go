@@ -5,6 +5,8 @@ import (
 	"sync"
 	"unsafe"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/sockring/uring/cring"
 	"github.com/sockring/uring/internal/race"
 )
@@ -53,7 +55,7 @@ type completer interface {
 // releases the slot. Slots live in pinned blocks that are never freed before the ring's end, so the addresses of
 // args are stable.
 type slot struct {
-	sqe     SQE
+	sqe     SQE // its raw is nil once the kernel has it
 	index   uint32
 	gen     uint32
 	pos     uint32 // where in the submission queue its SQE lies
@@ -63,8 +65,7 @@ type slot struct {
 	group   *bufGroup // whose buffers it may take
 	pins    int
 	pinners []runtime.Pinner // pinsPerPinner in each
-	kept    []any
-	ranges  []memRange // filled only where a detector listens
+	ranges  []memRange       // filled only where a detector listens
 
 	data   any
 	data64 uint64
@@ -76,11 +77,10 @@ type slot struct {
 // slotArgs is memory for the arguments that a request names by address. Kernels with
 // IORING_FEAT_SUBMIT_STABLE are done with some of it at submission; nothing here depends on that.
 type slotArgs struct {
-	addr    [128]byte // struct sockaddr_storage
-	addrLen uint32
-	ts      [2]cring.Timespec
-	hdr     cring.Msghdr
-	iov     [8]cring.Iovec
+	addr [128]byte // struct sockaddr_storage
+	ts   [2]cring.Timespec
+	hdr  cring.Msghdr
+	iov  [8]cring.Iovec
 }
 
 type slotState uint8
@@ -137,9 +137,6 @@ func (s *slot) note(p unsafe.Pointer, n int, a access) {
 	s.ranges = append(s.ranges, m)
 }
 
-// keep holds a Go value alive until the terminal CQE without pinning it.
-func (s *slot) keep(v any) { s.kept = append(s.kept, v) }
-
 // announce says the kernel's use of the range to the detectors: at the submission, and again at the completion, so
 // that whoever touched the memory in between without synchronisation is reported.
 func (m memRange) announce() {
@@ -182,8 +179,6 @@ func (s *slot) unpin() {
 		s.pinners[i].Unpin()
 		s.pins = max(s.pins-pinsPerPinner, 0)
 	}
-	clear(s.kept)
-	s.kept = s.kept[:0]
 }
 
 // clear gives up what the operation held: the terminal CQE is there, or it was never submitted.
@@ -196,6 +191,15 @@ func (s *slot) clear() {
 	s.data, s.data64, s.owner = nil, 0, nil
 	s.bundle = false
 	s.sqe.raw = nil
+}
+
+// cancelled is the completion of an operation that will get none from the kernel.
+func (s *slot) cancelled() CQE {
+	op := s.op
+	if s.sqe.raw != nil {
+		op = s.sqe.raw.Opcode
+	}
+	return CQE{Res: -int32(unix.ECANCELED), ID: OpID(s.userData()), Data: s.data, Data64: s.data64, op: op}
 }
 
 // slotBlockLen is how many slots are allocated at a time.
@@ -258,14 +262,14 @@ func (t *slotTable) at(index uint32) *slot {
 	return &t.blocks[index/slotBlockLen][index%slotBlockLen]
 }
 
-// find returns the slot that a CQE's user data names, or nil where that operation has ended.
+// find returns the slot that a CQE's user data names, or nil where that operation has ended or not begun.
 func (t *slotTable) find(userData uint64) *slot {
 	index := uint32(userData)
 	if int(index) >= len(t.blocks)*slotBlockLen {
 		return nil
 	}
 	s := t.at(index)
-	if s.state == slotFree || s.userData() != userData {
+	if s.state == slotFree || s.sqe.raw != nil || s.userData() != userData {
 		return nil
 	}
 	return s

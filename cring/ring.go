@@ -14,6 +14,8 @@ package cring
 #cgo nocallback io_uring_submit
 #cgo noescape io_uring_register
 #cgo nocallback io_uring_register
+#cgo noescape io_uring_sqring_wait
+#cgo nocallback io_uring_sqring_wait
 #include "shim.h"
 */
 import "C"
@@ -78,6 +80,7 @@ func newRing(ring *C.struct_io_uring) *Ring {
 		CQHead:     (*uint32)(unsafe.Pointer(v.cq_khead)),
 		CQTail:     (*uint32)(unsafe.Pointer(v.cq_ktail)),
 		CQOverflow: (*uint32)(unsafe.Pointer(v.cq_koverflow)),
+		CQFlags:    (*uint32)(unsafe.Pointer(v.cq_kflags)),
 		CQEs:       unsafe.Slice((*CQE)(unsafe.Pointer(v.cqes)), int(v.cq_entries)),
 		Flags:      uint32(v.flags),
 		Features:   uint32(v.features),
@@ -96,13 +99,14 @@ func (r *Ring) Pointer() unsafe.Pointer {
 // does not grow with SQEs, CQEs or buffers.
 func (r *Ring) Calls() uint64 { return r.calls }
 
-// Exit wraps io_uring_queue_exit(3) and frees the ring that Setup made. View is dead afterwards.
+// Exit wraps io_uring_queue_exit(3) and frees the ring that Setup made. Afterwards View holds what was granted and
+// neither memory nor descriptors.
 func (r *Ring) Exit() {
 	r.calls++
 	C.io_uring_queue_exit(r.ring)
 	C.free(unsafe.Pointer(r.ring)) // SAFETY: Setup allocated it; Exit is called once.
 	r.ring = nil
-	r.View = View{}
+	r.View = View{Flags: r.Flags, Features: r.Features, Fd: -1, EnterFd: -1}
 }
 
 // Submit wraps io_uring_submit(3).
@@ -124,6 +128,13 @@ func (r *Ring) WaitMin(toSubmit, nr, flags uint32, d Timespec, minUsec uint32) i
 	r.calls++
 	return int(C.shim_wait_min(r.ring, C.unsigned(toSubmit), C.unsigned(nr), C.unsigned(flags),
 		C.longlong(d.Sec), C.longlong(d.Nsec), C.unsigned(minUsec)))
+}
+
+// WaitSQ wraps io_uring_sqring_wait(3): with IORING_SETUP_SQPOLL it waits until the polling thread has taken an SQE
+// and so made room in the submission queue (kernel 5.10).
+func (r *Ring) WaitSQ() int {
+	r.calls++
+	return int(C.io_uring_sqring_wait(r.ring))
 }
 
 // Register wraps io_uring_register(2) on the ring's own descriptor. Addresses inside arg are numbers, so what

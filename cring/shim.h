@@ -21,6 +21,7 @@ struct shim_view {
 	unsigned *cq_khead;
 	unsigned *cq_ktail;
 	unsigned *cq_koverflow;
+	unsigned *cq_kflags;
 	struct io_uring_cqe *cqes;
 	unsigned sq_entries;
 	unsigned cq_entries;
@@ -48,6 +49,7 @@ static inline void shim_view(struct io_uring *ring, struct shim_view *v)
 	v->cq_khead = ring->cq.khead;
 	v->cq_ktail = ring->cq.ktail;
 	v->cq_koverflow = ring->cq.koverflow;
+	v->cq_kflags = ring->cq.kflags;
 	v->cqes = ring->cq.cqes;
 	v->sq_entries = ring->sq.ring_entries;
 	v->cq_entries = ring->cq.ring_entries;

@@ -26,6 +26,7 @@ func (r *Ring) Exit()                                                {}
 func (r *Ring) Submit() int                                          { return nosys }
 func (r *Ring) Wait(uint32, Timespec) int                            { return nosys }
 func (r *Ring) WaitMin(uint32, uint32, uint32, Timespec, uint32) int { return nosys }
+func (r *Ring) WaitSQ() int                                          { return nosys }
 func (r *Ring) Register(uint32, unsafe.Pointer, uint32) int          { return nosys }
 func (r *Ring) RegisterRingFd() int                                  { return nosys }
 func (r *Ring) UnregisterRingFd() int                                { return nosys }

@@ -11,6 +11,7 @@ type View struct {
 	SQEHead, SQETail                   *uint32
 	SQEs                               []SQE
 	CQHead, CQTail, CQOverflow         *uint32
+	CQFlags                            *uint32
 	CQEs                               []CQE
 	Flags, Features                    uint32
 	Fd, EnterFd                        int // EnterFd is an index where the ring descriptor is registered
