@@ -54,7 +54,8 @@ type Slab struct {
 	closed  bool
 }
 
-// chunk is one piece of a region. Its descriptor is Go memory and lives as long as the slab.
+// chunk is one piece of a region. Its descriptor is Go memory and lives as long as the slab; its memory has
+// the owner that the slab's ownership rules say.
 type chunk struct {
 	mem  []byte // all of the chunk
 	next *chunk // the next one in the list that the chunk is on

@@ -40,7 +40,7 @@ func (q *Queue) dropIdleTail() {
 // updateSpace recomputes what Write may append without further checks.
 func (q *Queue) updateSpace() {
 	q.space = 0
-	if q.open && q.reserved == 0 && q.err == nil {
+	if q.open && q.reserved == 0 {
 		q.space = min(len(q.mem)-q.offset, q.limit-q.Buffered())
 	}
 }

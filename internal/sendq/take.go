@@ -96,7 +96,7 @@ func (q *Queue) Fail(err error) (Loss, error) {
 	for q.segments.len() > 0 {
 		q.finishFront(err)
 	}
-	q.updateSpace()
+	q.space = 0
 	q.callReleases()
 	return loss, nil
 }

@@ -2,6 +2,7 @@ package sendq
 
 import (
 	"fmt"
+	"math"
 	"os"
 )
 
@@ -38,9 +39,8 @@ func (q *Queue) writeSlow(p []byte) error {
 func (q *Queue) Writev(bufs [][]byte) error {
 	total := 0
 	for _, p := range bufs {
-		if len(p) > q.limit-total {
-			total = q.limit + 1 // however much more it is, it is too long
-			break
+		if len(p) > math.MaxInt-total { // one buffer may be in bufs many times
+			return ErrTooLong
 		}
 		total += len(p)
 	}
@@ -95,7 +95,6 @@ func (q *Queue) Commit(n int) error {
 	q.reserved = 0
 	if q.err != nil || n == 0 {
 		q.dropIdleTail()
-		q.updateSpace()
 		return q.err
 	}
 	q.openRun()

@@ -42,7 +42,9 @@ func ReExec(t testing.TB, name string, env ...string) Child {
 		t.Fatal("testutil: ReExec in a child that ReExec started")
 	}
 	cmd := exec.Command(os.Args[0], "-test.v", "-test.timeout="+childTimeout, "-test.run="+patternOf(name))
-	cmd.Env = append(append(os.Environ(), childVariable+"="+name), env...)
+	// The race detector would make every child linger for a second in case a race comes late.
+	cmd.Env = append(os.Environ(), childVariable+"="+name, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
+	cmd.Env = append(cmd.Env, env...)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
