@@ -217,8 +217,8 @@ func TestRefusedSystemCalls(t *testing.T) {
 	}
 }
 
-// limitDescriptors leaves the process room for n more descriptors until the test ends: with -asan the leak sanitizer opens
-// files as the process ends.
+// limitDescriptors leaves the process room for n more descriptors until the test ends: with -asan the leak sanitizer
+// opens files as the process ends.
 func limitDescriptors(t *testing.T, n int) {
 	t.Helper()
 	fd, err := unix.Dup(0)
