@@ -70,20 +70,24 @@ func TestSockaddrUnix(t *testing.T) {
 		{"path of @", func() (Sockaddr, error) { return SockaddrUnix("@x") }, UnixName{Name: "@x"}, 5, "@x"},
 		{
 			"longest path", func() (Sockaddr, error) { return SockaddrUnix(strings.Repeat("p", 107)) },
-			UnixName{Name: strings.Repeat("p", 107)}, 110, strings.Repeat("p", 107),
+			UnixName{Name: strings.Repeat("p", 107)},
+			110, strings.Repeat("p", 107),
 		},
 		{"unnamed", func() (Sockaddr, error) { return SockaddrUnix("") }, UnixName{}, 2, "unnamed unix socket"},
 		{
 			"abstract", func() (Sockaddr, error) { return SockaddrAbstract("a\x00b") },
-			UnixName{Name: "a\x00b", Abstract: true}, 6, "@a\x00b",
+			UnixName{Name: "a\x00b", Abstract: true},
+			6, "@a\x00b",
 		},
 		{
 			"longest abstract", func() (Sockaddr, error) { return SockaddrAbstract(strings.Repeat("\x00", 107)) },
-			UnixName{Name: strings.Repeat("\x00", 107), Abstract: true}, 110, "@" + strings.Repeat("\x00", 107),
+			UnixName{Name: strings.Repeat("\x00", 107), Abstract: true},
+			110, "@" + strings.Repeat("\x00", 107),
 		},
 		{
 			"empty abstract", func() (Sockaddr, error) { return SockaddrAbstract("") },
-			UnixName{Abstract: true}, 3, "@",
+			UnixName{Abstract: true},
+			3, "@",
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {

@@ -25,15 +25,18 @@ func TestPrepIsLiburings(t *testing.T) {
 	}{
 		{
 			"send", func(s *cring.SQE) int { return cring.PrepSend(s, 7, p, 100, 0x40) },
-			"io_uring_prep_send", []uint64{7, at(p), 100, 0x40},
+			"io_uring_prep_send",
+			[]uint64{7, at(p), 100, 0x40},
 		},
 		{
 			"sendto", func(s *cring.SQE) int { return cring.PrepSendTo(s, 7, p, 100, 0x40, a, 16) },
-			"io_uring_prep_sendto", []uint64{7, at(p), 100, 0x40, at(a), 16},
+			"io_uring_prep_sendto",
+			[]uint64{7, at(p), 100, 0x40, at(a), 16},
 		},
 		{
 			"send_bundle", func(s *cring.SQE) int { return cring.PrepSendBundle(s, 7, 1000, 0x40) },
-			"io_uring_prep_send_bundle", []uint64{7, 1000, 0x40},
+			"io_uring_prep_send_bundle",
+			[]uint64{7, 1000, 0x40},
 		},
 	} {
 		t.Run(row.name, func(t *testing.T) {
