@@ -15,6 +15,10 @@ import (
 const (
 	bufRingEntriesMax = 32768
 	groupIDMax        = 65535
+
+	// groupIDFirst is where free ids are looked for. Kernel 6.1 keeps the groups below it in a fixed table, and
+	// with them their heads: one that is registered again would not begin at its first buffer.
+	groupIDFirst uint16 = 64
 )
 
 // bufGroup is a provided-buffer ring as the kernel sees it: a ring of addresses under a group id. It knows nothing
@@ -229,7 +233,7 @@ func (g *bufGroup) busy(what string) error {
 // groupSet is the buffer groups of a ring by their ids.
 type groupSet struct {
 	byID map[uint16]*bufGroup
-	next uint16 // where the search for a free id begins
+	next uint16 // where behind groupIDFirst the search for a free id begins
 }
 
 // choose returns a free id, or the wished one unless it is taken.
@@ -244,7 +248,7 @@ func (s *groupSet) choose(id int) (uint16, error) {
 		return uint16(id), nil
 	}
 	for range groupIDMax + 1 {
-		next := s.next
+		next := groupIDFirst + s.next
 		s.next++
 		if s.byID[next] == nil {
 			return next, nil

@@ -29,6 +29,12 @@ type BufRing struct {
 	bufs  []provided // by buffer id
 	last  uint16     // the buffer added last
 	lent  int        // how many buffers are the kernel's
+
+	run  run // those of them that bufs does not speak of
+	laid run // what the entries of the ring are known to say
+	left int // bytes of run that completions have spoken of
+
+	scratch []Piece
 }
 
 // provided is where one buffer stands.
@@ -48,7 +54,9 @@ type bufRingConfig struct {
 	flags uint16
 }
 
-// WithGroup registers the ring under this group id, 0 to 65535; the default is a free one.
+// WithGroup registers the ring under this group id, 0 to 65535; the default is a free one from 64 on. An id below
+// 64 should serve only once in the life of an io_uring: kernel 6.1 does not start a second ring under it from its
+// beginning.
 func WithGroup(id uint16) BufRingOption { return func(c *bufRingConfig) { c.group = int(id) } }
 
 // WithIncremental has requests use up each buffer bit by bit (IOU_PBUF_RING_INC, kernel 6.12): one large buffer
@@ -100,6 +108,7 @@ func (b *BufRing) Lent() int { return b.lent }
 // Buffer returns the memory of a buffer that the application owns. The slice must not be used any more once the
 // buffer was added, until it is consumed or withdrawn. The error is ErrBufferOwned where the kernel has it.
 func (b *BufRing) Buffer(id uint16) ([]byte, error) {
+	b.unfold()
 	if err := b.mine(id); err != nil {
 		return nil, err
 	}
@@ -110,6 +119,7 @@ func (b *BufRing) Buffer(id uint16) ([]byte, error) {
 // Data returns the bytes of a piece that Consume or Withdraw spoke of. They are the application's until the buffer
 // is added again, also where the buffer's rest still is the kernel's (Piece.More).
 func (b *BufRing) Data(p Piece) ([]byte, error) {
+	b.unfold()
 	if err := b.valid(p); err != nil {
 		return nil, err
 	}
@@ -150,6 +160,7 @@ func (b *BufRing) valid(p Piece) error {
 // next Publish on. n must be 1 to Size: the kernel takes an empty buffer for the end of the stream. The error is
 // ErrBufferOwned where the buffer is the kernel's already.
 func (b *BufRing) Add(id uint16, n int) error {
+	b.unfold()
 	if int(id) >= len(b.group.entries) || b.bufs[id].lent || n <= 0 || n > b.size {
 		return b.refusal(Piece{Buffer: id, Len: n})
 	}
@@ -159,6 +170,7 @@ func (b *BufRing) Add(id uint16, n int) error {
 
 // AddPiece is Add for a part of a buffer, such as the unsent rest of one.
 func (b *BufRing) AddPiece(p Piece) error {
+	b.unfold()
 	if int(p.Buffer) >= len(b.group.entries) || b.bufs[p.Buffer].lent ||
 		p.Len <= 0 || p.Off < 0 || p.Off > b.size-p.Len {
 		return b.refusal(p)
@@ -170,10 +182,8 @@ func (b *BufRing) AddPiece(p Piece) error {
 // lend stages part of a buffer and notes that it is the kernel's.
 func (b *BufRing) lend(id uint16, off, n int) {
 	g := b.group
-	b.bufs[b.last].next = id
-	b.last = id
-	buf := &b.bufs[id]
-	buf.off, buf.len, buf.pos, buf.lent = uint32(off), uint32(n), g.staged, true
+	b.laid = run{}
+	b.note(id, off, n, g.staged)
 	b.lent++
 	// SAFETY: mem is memory that stays in place until the group is closed.
 	p := unsafe.Pointer(&b.mem[int(id)*b.size+off])
@@ -181,31 +191,41 @@ func (b *BufRing) lend(id uint16, off, n int) {
 	g.stage(p, uint32(n), id)
 }
 
-// AddRange adds the first n bytes of each of count buffers from first on, in the order of their ids. It is Add for
-// all of them in less than half the time; where one of them cannot be added none is.
+// note writes down that part of a buffer is the kernel's, at a position of the ring behind those noted before.
+func (b *BufRing) note(id uint16, off, n int, pos uint32) {
+	b.bufs[b.last].next = id
+	b.last = id
+	buf := &b.bufs[id]
+	buf.off, buf.len, buf.pos, buf.lent = uint32(off), uint32(n), pos, true
+}
+
+// AddRange adds the first n bytes of each of count buffers from first on, in the order of their ids; where one of
+// them cannot be added none is. Where the kernel has no other buffer, a range costs no more than one buffer, but
+// for the entries of the ring, and these only where they are not there from the time before: see Settle.
 func (b *BufRing) AddRange(first uint16, count, n int) error {
-	if count < 0 || count > len(b.bufs)-int(first) {
+	switch {
+	case b.group.closed():
+		return ErrClosed
+	case count < 0 || count > len(b.bufs)-int(first):
 		return fmt.Errorf("uring: %d buffers from %d on in a ring of %d: %w", count, first, len(b.bufs), unix.EINVAL)
+	case n < 1 || n > b.size:
+		return b.refusal(Piece{Buffer: first, Len: n})
+	case count == 0:
+		return nil
+	case b.lent == 0 && b.flags&cring.PbufRingInc == 0:
+		b.addRun(run{first: first, count: count, len: n, pos: b.group.staged})
+		return nil
 	}
+	b.unfold()
 	bufs := b.bufs[first:][:count]
 	for i := range bufs {
-		if n <= 0 || n > b.size || bufs[i].lent {
-			return b.refusal(Piece{Buffer: first + uint16(i), Len: n})
+		if bufs[i].lent {
+			return ErrBufferOwned
 		}
 	}
-	if b.group.closed() {
-		return ErrClosed
-	}
 	for i := range bufs {
-		id := first + uint16(i)
-		b.bufs[b.last].next = id
-		b.last = id
-		bufs[i] = provided{len: uint32(n), pos: b.group.staged, next: bufs[i].next, lent: true}
-		at := unsafe.Pointer(&b.mem[int(id)*b.size]) // SAFETY: as in lend.
-		lendBytes(at, n)
-		b.group.stage(at, uint32(n), id)
+		b.lend(first+uint16(i), 0, n)
 	}
-	b.lent += count
 	return nil
 }
 

@@ -36,6 +36,12 @@ func (p Piece) Rest() Piece { return Piece{Buffer: p.Buffer, Off: p.Off + p.Len,
 // A completion of another group, or one that names a buffer that is not the kernel's or more bytes than the buffers
 // hold, is an error. A datagram that MSG_TRUNC reports as longer than its buffer gives what the buffer holds.
 func (b *BufRing) Consume(c CQE, dst []Piece) ([]Piece, error) {
+	b.unfold()
+	return b.consume(c, dst)
+}
+
+// consume is Consume where bufs speaks of all buffers.
+func (b *BufRing) consume(c CQE, dst []Piece) ([]Piece, error) {
 	id, ok := c.Buffer()
 	if !ok {
 		return dst, nil
@@ -177,6 +183,7 @@ func (b *BufRing) Withdraw(dst []Piece) ([]Piece, error) {
 
 // regain makes every buffer the application's and calls f with what the kernel did not use of each.
 func (b *BufRing) regain(f func(Piece)) {
+	b.unfold()
 	for id := 0; b.lent > 0; id++ {
 		if b.bufs[id].lent {
 			p := Piece{Buffer: uint16(id)}

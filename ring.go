@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sockring/uring/cring"
+	"github.com/sockring/uring/internal/goroutine"
 	"github.com/sockring/uring/internal/sendq"
 )
 
@@ -28,7 +29,8 @@ type Ring struct {
 	c       *cring.Ring
 	slots   *slotTable
 	adopted bool
-	tid     int
+	tid     int     // of the owner's thread
+	owner   uintptr // the owner's goroutine
 
 	sqMask, cqMask uint32
 	sqSubmitted    uint32 // position up to which the kernel's SQEs are accounted for
@@ -125,6 +127,7 @@ func newRing(c *cring.Ring, cfg config, adopted bool) *Ring {
 		adopted: adopted,
 		shared:  adopted,
 		tid:     gettid(),
+		owner:   goroutine.Self(),
 		sqMask:  uint32(len(c.SQEs)) - 1,
 		cqMask:  uint32(len(c.CQEs)) - 1,
 		cfg:     cfg,
@@ -202,12 +205,13 @@ func (r *Ring) lost() uint32 {
 // inFlight is how many operations the kernel has.
 func (r *Ring) inFlight() int { return r.slots.live - len(r.queued) }
 
-// owned reports why the calling thread may not use the ring, if it may not.
+// owned reports why the calling goroutine may not use the ring, if it may not. The owner is locked to its thread, so
+// that to compare goroutines is to compare threads, without a system call.
 func (r *Ring) owned() error {
 	if r.life.closing.Load() {
 		return r.closeOwned()
 	}
-	if gettid() != r.tid {
+	if goroutine.Self() != r.owner {
 		return ErrNotOwner
 	}
 	return nil

@@ -110,10 +110,8 @@ func (b *bundle) pass() error {
 // send publishes the connection's messages from the given slot on and asks for a bundle of them.
 func (b *bundle) send(conn, slot int) error {
 	c := &b.conns[conn]
-	for ; slot < b.job.Msgs; slot++ {
-		if err := c.buffers.Add(uint16(slot), b.job.Size); err != nil {
-			return err
-		}
+	if err := c.buffers.AddRange(uint16(slot), b.job.Msgs-slot, b.job.Size); err != nil {
+		return err
 	}
 	c.buffers.Publish()
 	sqe, err := b.ring.SQE()
@@ -128,8 +126,8 @@ func (b *bundle) send(conn, slot int) error {
 func (b *bundle) complete(cqe *uring.CQE) (int, error) {
 	conn := int(cqe.Data64)
 	c := &b.conns[conn]
-	var err error
-	if b.taken, err = c.buffers.Consume(*cqe, b.taken[:0]); err != nil {
+	all, err := c.buffers.Settle(*cqe)
+	if err != nil {
 		return 0, err
 	}
 	if err := cqe.Err(); err != nil {
@@ -139,7 +137,7 @@ func (b *bundle) complete(cqe *uring.CQE) (int, error) {
 	switch {
 	case cqe.More():
 		return 0, nil
-	case c.sent == b.job.Msgs*b.job.Size:
+	case all || c.sent == b.job.Msgs*b.job.Size: // the last piece may have gone by a plain send
 		return 1, nil
 	case cqe.Res == 0:
 		return 0, errors.New("send ended after 0 bytes")
