@@ -131,9 +131,6 @@ func (r *report) summarize(elapsed time.Duration) {
 	fmt.Fprintf(r.out, "%d passed, %d failed, %d skipped in %s (tests and subtests)\n",
 		r.counts["pass"], r.counts["fail"], r.counts["skip"], elapsed.Round(100*time.Millisecond))
 	for _, reason := range slices.Sorted(maps.Keys(r.skipped)) {
-		fmt.Fprintf(r.out, "skipped: %s\n", reason)
-		for _, name := range r.skipped[reason] {
-			fmt.Fprintf(r.out, "\t%s\n", name)
-		}
+		fmt.Fprintf(r.out, "skipped: %s: %s\n", strings.Join(r.skipped[reason], ", "), reason)
 	}
 }

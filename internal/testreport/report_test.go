@@ -57,8 +57,8 @@ func TestReport(t *testing.T) {
 				{"Action":"output","Package":"m/q","Test":"TestC","Output":"--- SKIP: TestC (0.00s)\n"}
 				{"Action":"skip","Package":"m/q","Test":"TestC"}`,
 			want: "0 passed, 0 failed, 3 skipped in 2s (tests and subtests)\n" +
-				"skipped: needs bundles\n\tp.TestA\n\tq.TestB/x\n" +
-				"skipped: no reason given\n\tq.TestC\n",
+				"skipped: p.TestA, q.TestB/x: needs bundles\n" +
+				"skipped: q.TestC: no reason given\n",
 		},
 		{
 			name: "build errors and foreign lines are shown",
