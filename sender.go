@@ -14,7 +14,7 @@ import (
 // over; they leave in order, many with one request and the requests of many Senders with one system call:
 //
 //	for _, s := range senders {
-//		s.Write(message) // queues, no system call
+//		s.Write(message) // queues; a system call once 64 KiB wait
 //	}
 //	ring.Submit() // one system call sends for all of them
 //
@@ -43,6 +43,7 @@ type Sender struct {
 
 	bundles  bool // where several pieces are to be sent; else sendmsg
 	bundled  bool // the request in flight is a bundle
+	batch    int  // bytes that are sent without being asked for
 	msgFlags uint32
 	ioprio   uint16
 	deadline time.Time
@@ -60,19 +61,28 @@ const (
 	senderPolling             // the socket was full: a poll for room is in flight
 )
 
-// senderLimitDefault is how many bytes a Sender queues by default.
-const senderLimitDefault = 1 << 20
+// Defaults of a Sender's options, in bytes.
+const (
+	senderLimitDefault = 1 << 20
+	senderBatchDefault = sendq.DefaultChunkSize
+)
 
 // SenderOption changes what NewSender makes.
 type SenderOption func(*senderConfig)
 
 type senderConfig struct {
 	limit   int
+	batch   int
 	sendmsg bool
 }
 
 // WithLimit bounds the bytes that a Sender accepts and has not sent; 1 MiB by default. A Write beyond it waits.
 func WithLimit(bytes int) SenderOption { return func(c *senderConfig) { c.limit = bytes } }
+
+// WithBatch has a Write submit by itself, without waiting, once so many bytes wait to be sent; 64 KiB by default.
+// The ring's other Senders send with it. A larger batch is fewer and longer sends; what must not wait for a batch
+// is sent by Flush or Ring.Submit.
+func WithBatch(bytes int) SenderOption { return func(c *senderConfig) { c.batch = bytes } }
 
 // WithSendmsg has the Sender use sendmsg(2) requests even where the kernel has bundles.
 func WithSendmsg() SenderOption { return func(c *senderConfig) { c.sendmsg = true } }
@@ -87,9 +97,12 @@ func (r *Ring) NewSender(fd int, opts ...SenderOption) (*Sender, error) {
 	if err := streamOnly(fd); err != nil {
 		return nil, err
 	}
-	cfg := senderConfig{limit: senderLimitDefault}
+	cfg := senderConfig{limit: senderLimitDefault, batch: senderBatchDefault}
 	for _, o := range opts {
 		o(&cfg)
+	}
+	if cfg.batch < 1 {
+		return nil, fmt.Errorf("uring: sender: batch of %d bytes: %w", cfg.batch, unix.EINVAL)
 	}
 	slab, err := r.sendSlab()
 	if err != nil {
@@ -100,7 +113,7 @@ func (r *Ring) NewSender(fd int, opts ...SenderOption) (*Sender, error) {
 		return nil, fmt.Errorf("uring: sender: %w", err)
 	}
 	s := &Sender{
-		ring: r, fd: fd, queue: queue,
+		ring: r, fd: fd, queue: queue, batch: cfg.batch,
 		bundles:  !cfg.sendmsg && r.Features()&FeatRecvSendBundle != 0,
 		msgFlags: unix.MSG_NOSIGNAL | unix.MSG_WAITALL,
 	}

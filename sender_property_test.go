@@ -17,7 +17,8 @@ import (
 	"github.com/sockring/uring/cring"
 )
 
-// streamByte is the byte at a position of every test stream: nothing can be lost, doubled or moved without being seen.
+// streamByte is the byte at a position of every test stream: nothing can be lost, doubled or moved without being
+// seen.
 func streamByte(pos int) byte { return byte(pos*131 ^ pos>>8*29 ^ pos>>16*7) }
 
 func fillStream(p []byte, pos int) {
@@ -255,8 +256,8 @@ func (u *senderRun) finish(t *rapid.T) {
 	u.checkPeer(t)
 }
 
-// checkPeer holds that the peer got exactly the prefix that the Sender accounts for. Of what a socket had taken when
-// its peer went away, the peer has seen some prefix.
+// checkPeer holds that the peer got exactly the prefix that the Sender accounts for. Of what a socket had taken
+// when its peer went away, the peer has seen some prefix.
 func (u *senderRun) checkPeer(t *rapid.T) {
 	if u.peer.err != nil && !errors.Is(u.peer.err, unix.ECONNRESET) {
 		t.Fatalf("peer: %v", u.peer.err)
@@ -301,7 +302,8 @@ func newSenderRun(t *rapid.T, r *Ring, opts ...SenderOption) *senderRun {
 		require.NoError(t, unix.SetNonblock(a, true))
 	}
 	limit := rapid.SampledFrom([]int{1000, 50_000, 1 << 20}).Draw(t, "limit")
-	s, err := r.NewSender(a, append(opts, WithLimit(limit))...)
+	batch := rapid.SampledFrom([]int{1, 10_000, 1 << 30}).Draw(t, "batch")
+	s, err := r.NewSender(a, append(opts, WithLimit(limit), WithBatch(batch))...)
 	require.NoError(t, err)
 	switch rapid.SampledFrom([]string{"as it is", "as it is", "MSG_DONTWAIT", "POLL_FIRST"}).Draw(t, "request") {
 	case "MSG_DONTWAIT":

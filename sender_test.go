@@ -107,7 +107,7 @@ func TestFlushStopsAtTheDeadlineAndGoesOnFromTheExactByte(t *testing.T) {
 
 func TestSenderReportsWhatAResetLeftUnsent(t *testing.T) {
 	r := newTestRing(t, 8)
-	s, peer := newTestSender(t, r, "tcp4")
+	s, peer := newTestSender(t, r, "tcp4", WithBatch(1<<30))
 	var told error
 	kept := make([]byte, 300_000)
 	require.NoError(t, s.HandOver(kept, func(_ int, err error) { told = err }))
@@ -168,6 +168,27 @@ func TestTryWriteRefusesAtTheLimit(t *testing.T) {
 	require.Equal(t, UnsentError{Messages: 1, Bytes: 8}, *unsent)
 }
 
+func TestWriteSendsABatchByItself(t *testing.T) {
+	r := newTestRing(t, 8)
+	s, peer := newTestSender(t, r, "unix", WithBatch(100))
+	other, otherPeer := newTestSender(t, r, "unix")
+	_, err := other.Write([]byte("along"))
+	require.NoError(t, err)
+	for i := range 3 {
+		_, err := s.Write(make([]byte, 40))
+		require.NoError(t, err)
+		if i < 2 {
+			require.Zero(t, r.Stats().Enters)
+		}
+	}
+	require.EqualValues(t, 1, r.Stats().Enters)
+	require.Zero(t, s.Buffered())
+	require.Len(t, readAll(t, peer, 120), 120)
+	require.Equal(t, "along", string(readAll(t, otherPeer, 5)), "the others' bytes leave with it")
+	_, err = r.NewSender(0, WithBatch(0))
+	require.Error(t, err)
+}
+
 func TestSenderAllocatesNothing(t *testing.T) {
 	if race.Enabled {
 		t.Skip("the race detector allocates")
@@ -202,7 +223,8 @@ func TestSenderAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkSenderWrite is the cost of queueing a message and its share of the sends, 64 messages of 64 bytes a send.
+// BenchmarkSenderWrite is the cost of queueing a message and its share of the sends, 64 messages of 64 bytes a
+// send.
 func BenchmarkSenderWrite(b *testing.B) {
 	r := newTestRing(b, 8)
 	s, peer := newTestSender(b, r, "unix")

@@ -14,14 +14,15 @@ import (
 // errQueueFull is what the Try methods give where a wait would be needed.
 var errQueueFull error = &sentinelError{"uring: sender is at its limit", unix.EAGAIN}
 
-// Write queues a copy of p as one message. It makes no system call while the queue has room; beyond the limit it
-// submits, and waits for room until the deadline. It returns len(p), or how much was taken and why not more. A
-// message longer than the limit is taken in pieces, which Progress counts as messages of their own.
+// Write queues a copy of p as one message. It makes no system call until a batch is queued (WithBatch), which it
+// submits without waiting; only beyond the limit it waits for room, until the deadline. It returns len(p), or how
+// much was taken and why not more. A message longer than the limit is taken in pieces, which Progress counts as
+// messages of their own.
 func (s *Sender) Write(p []byte) (int, error) {
 	if err := s.queue.Write(p); err != nil {
 		return s.writeSlowly(context.Background(), p, err)
 	}
-	s.want()
+	s.queuedMore()
 	return len(p), nil
 }
 
@@ -30,7 +31,7 @@ func (s *Sender) WriteContext(ctx context.Context, p []byte) (int, error) {
 	if err := s.queue.Write(p); err != nil {
 		return s.writeSlowly(ctx, p, err)
 	}
-	s.want()
+	s.queuedMore()
 	return len(p), nil
 }
 
@@ -74,8 +75,17 @@ func (s *Sender) queued(err error) error {
 	if err != nil {
 		return senderError(err)
 	}
-	s.want()
+	s.queuedMore()
 	return nil
+}
+
+// queuedMore has the Sender send with the next submission, and makes that one now where a batch is queued. A ring
+// that fails says so to whoever submits or waits next: the bytes are queued all the same.
+func (s *Sender) queuedMore() {
+	s.want()
+	if s.queue.Pending() >= s.batch {
+		_ = s.ring.flushOnce()
+	}
 }
 
 // retry puts something into the queue, and waits for room as often as it must.

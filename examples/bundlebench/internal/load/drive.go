@@ -15,12 +15,19 @@ import (
 type batcher interface {
 	// stamp numbers the messages as those of the given batch.
 	stamp(batch uint64)
-	// pass sends one batch on every connection and returns when the kernel has taken all of it.
+	// pass sends one batch on every connection, and returns when the kernel has taken all of it, or finish sees to
+	// it.
 	pass() error
 	// syscalls counts the calls into the kernel that passes have made; it is 0 where that is not known.
 	syscalls() uint64
 	// close closes the connections and frees the messages.
 	close()
+}
+
+// finisher is a batcher that may hold messages back after a pass.
+type finisher interface {
+	// finish returns when the kernel has taken everything.
+	finish() error
 }
 
 // opener connects and makes the job's messages ready. One goroutine opens, passes and closes.
@@ -66,7 +73,8 @@ func drive(b batcher, job proto.Job) (proto.Result, error) {
 	return result(job, warm, passes, end.at.Sub(start.at), end.cpu-start.cpu, end.syscalls-start.syscalls), nil
 }
 
-// passesFor makes passes for the given time, at least one, with one look at the clock a pass.
+// passesFor makes passes for the given time, at least one, with one look at the clock a pass. Everything has left
+// when it returns, within the time that is measured.
 func passesFor(b batcher, job proto.Job, d time.Duration, done uint64) (uint64, error) {
 	start := time.Now()
 	for n := uint64(0); ; {
@@ -77,9 +85,13 @@ func passesFor(b batcher, job proto.Job, d time.Duration, done uint64) (uint64, 
 			return 0, err
 		}
 		n++
-		if time.Since(start) >= d {
-			return n, nil
+		if time.Since(start) < d {
+			continue
 		}
+		if f, ok := b.(finisher); ok {
+			return n, f.finish()
+		}
+		return n, nil
 	}
 }
 

@@ -9,20 +9,26 @@ import (
 	"github.com/sockring/uring/examples/bundlebench/internal/proto"
 )
 
-// sender hands each message to the connection's uring.Sender, which copies it, and flushes them all together.
+// sender hands each message to the connection's uring.Sender, which copies it. Left to itself a Sender sends
+// whenever 64 KiB wait; with flushEach every batch is sent before the next begins, as in the other modes.
 type sender struct {
 	*arena
 	loop
-	fds     sockets
-	senders []*uring.Sender
+	fds       sockets
+	senders   []*uring.Sender
+	flushEach bool
 }
 
-func openSender(job proto.Job) (batcher, error) {
+func openSenderStream(job proto.Job) (batcher, error) { return openSender(job, false) }
+
+func openSenderFlush(job proto.Job) (batcher, error) { return openSender(job, true) }
+
+func openSender(job proto.Job, flushEach bool) (batcher, error) {
 	a, fds, err := arenaAndSockets(job)
 	if err != nil {
 		return nil, err
 	}
-	s := &sender{arena: a, fds: fds}
+	s := &sender{arena: a, fds: fds, flushEach: flushEach}
 	if s.loop, err = newLoop(job.Conns, 2*job.Conns); err != nil {
 		fds.close()
 		a.close()
@@ -53,6 +59,14 @@ func (s *sender) pass() error {
 			}
 		}
 	}
+	if s.flushEach {
+		return s.finish()
+	}
+	return nil
+}
+
+// finish sends what the Senders hold.
+func (s *sender) finish() error {
 	if err := s.ring.Flush(context.Background()); err != nil {
 		return err
 	}

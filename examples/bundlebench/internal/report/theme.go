@@ -34,10 +34,11 @@ var paints = []paint{
 	paintMode + 2: {"#a13fae", "#d484df"}, // send
 	paintMode + 3: {"#0e8a5f", "#3fcf98"}, // bundle
 	paintMode + 4: {"#2563c9", "#6ea8ff"}, // sender
-	paintMode + 5: {"#1f2328", "#e6e9ee"}, // limit
-	paintMode + 6: {"#c6303e", "#ff7f87"}, // outside programs
-	paintMode + 7: {"#0b8793", "#43c9d6"},
+	paintMode + 5: {"#0b8793", "#43c9d6"}, // sender-flush
+	paintMode + 6: {"#1f2328", "#e6e9ee"}, // limit
+	paintMode + 7: {"#c6303e", "#ff7f87"}, // outside programs
 	paintMode + 8: {"#85660d", "#d1b250"},
+	paintMode + 9: {"#6b5bd2", "#a79bff"},
 }
 
 // colorOf is the stand-in for a paint that the plotting library draws with.
