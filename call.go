@@ -153,10 +153,7 @@ func (r *Ring) cancelAndAwait(id OpID, w settler) error {
 			return err
 		}
 	}
-	s := r.claim()
-	s.sqe.raw.Opcode = cring.OpAsyncCancel
-	s.sqe.raw.Addr = uint64(id)
-	s.state = slotDropped
+	r.claimCancel(id)
 	err := r.await(context.Background(), r.cfg.closeTimeout, w)
 	if errors.Is(err, errTimeout) {
 		return &LeakError{Operations: 1}

@@ -51,7 +51,11 @@ type Ring struct {
 	overflowing  bool   // the kernel was holding back CQEs when last looked at
 	droppedAtNew uint32 // what the kernel had counted as lost before this Ring
 
-	groups  groupSet
+	groups      groupSet
+	undo        undo
+	restricted  bool
+	cancelFlags uint8 // which a restricted ring demands of every SQE
+
 	senders map[*Sender]struct{}
 	slab    *sendq.Slab // the Senders' memory
 	calls   []*call     // free ones
@@ -137,7 +141,7 @@ func newRing(c *cring.Ring, cfg config, adopted bool) *Ring {
 	r.life.init()
 	if adopted {
 		r.enterFlags = cring.EnterRegisteredRing & registeredMask(c)
-	} else {
+	} else if !cfg.plainFd && r.Flags()&SetupRDisabled == 0 {
 		r.registerFd()
 	}
 	r.reportIfLost()
@@ -155,9 +159,6 @@ func registeredMask(c *cring.Ring) uint32 {
 // registerFd lets the owner's thread enter the ring by index, which spares the kernel a descriptor look-up.
 // It needs kernel 5.18; without it the ring works as well.
 func (r *Ring) registerFd() {
-	if r.cfg.plainFd || r.Flags()&SetupRDisabled != 0 {
-		return
-	}
 	if r.c.RegisterRingFd() == 1 {
 		r.enterFlags = cring.EnterRegisteredRing
 	}

@@ -148,3 +148,17 @@ func TestCCodeMayUseARingOfNew(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, reapAll(r), 1)
 }
+
+func TestAdoptedRingLosesWhatGoRegistered(t *testing.T) {
+	c := newCRing(t, 4, 0)
+	for range 2 { // the second time would be EBUSY
+		r, err := Adopt(c.Pointer())
+		require.NoError(t, err)
+		require.NoError(t, r.RegisterBuffers([][]byte{make([]byte, 64)}))
+		require.NoError(t, r.RegisterFiles([]int{0}))
+		fd := testEventfd(t)
+		require.NoError(t, r.RegisterEventfd(fd))
+		require.NoError(t, r.Close())
+		require.Empty(t, r.slots.fixed.slots)
+	}
+}

@@ -167,6 +167,9 @@ func (r *Ring) teardown(owner bool) {
 	if r.slots.live > 0 {
 		r.life.err = &LeakError{Operations: r.slots.live}
 	}
+	if owner && r.slots.live == 0 {
+		r.unregisterAll()
+	}
 	r.exit(owner)
 }
 
@@ -252,16 +255,23 @@ func (r *Ring) cancelAll(end time.Time) error {
 			}
 			time.Sleep(100 * time.Microsecond) // a polling thread takes its time
 		}
-		s := r.claim()
-		s.sqe.raw.Opcode = cring.OpAsyncCancel
-		s.sqe.raw.Addr = v
-		s.state = slotDropped // nobody waits for its CQE
+		r.claimCancel(OpID(v))
 	}
 	_, err := r.submitQueued()
 	return err
 }
 
-// exit frees what the ring held. Memory that the kernel may still touch stays: the slot table keeps it.
+// claimCancel takes an SQE, for which there is room, to cancel an operation. Nobody waits for its CQE.
+func (r *Ring) claimCancel(id OpID) {
+	s := r.claim()
+	s.sqe.raw.Opcode = cring.OpAsyncCancel
+	s.sqe.raw.Flags = r.cancelFlags
+	s.sqe.raw.Addr = uint64(id)
+	s.state = slotDropped
+}
+
+// exit frees what the ring held. Memory that the kernel may still touch stays: the slot table keeps it, and what C code
+// can still name by the index of a fixed buffer.
 func (r *Ring) exit(owner bool) {
 	if !r.adopted {
 		r.stats.Dropped = r.Stats().Dropped // the kernel's own count goes with the ring
@@ -284,7 +294,7 @@ func (r *Ring) exit(owner bool) {
 		}()
 		<-exited
 	}
-	if r.slots.live == 0 {
+	if r.slots.live == 0 && !(r.adopted && r.slots.fixed.registered) {
 		r.slots.release()
 		r.groups.free()
 		if r.slab != nil {

@@ -292,6 +292,7 @@ func TestCloseSaysAloudWhatTheKernelKeeps(t *testing.T) { // fault 71
 	r, err := New(4, WithCloseTimeout(50*time.Millisecond))
 	require.NoError(t, err)
 	p := make([]byte, 64)
+	require.NoError(t, r.RegisterBuffers([][]byte{make([]byte, 64)}))
 	queued(t, r, func(s *SQE) error {
 		err := s.PrepReadv(rd, [][]byte{page.mem, p}, -1)
 		s.Async() // a worker thread is to wait for the page, and not Submit

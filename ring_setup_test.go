@@ -334,6 +334,9 @@ func TestLostRingIsReportedAndFreesNothing(t *testing.T) { // fault 60
 			return
 		}
 		fd = r.Fd()
+		if err := r.RegisterBuffers([][]byte{make([]byte, 64)}); err != nil {
+			t.Errorf("register: %v", err)
+		}
 		recvOp(t, r, a, make([]byte, 64))
 		if _, err := r.Submit(); err != nil {
 			t.Errorf("submit: %v", err)

@@ -211,6 +211,7 @@ type slotTable struct {
 	free   []uint32
 	live   int
 	pinner runtime.Pinner // holds the blocks in place, for their args
+	fixed  fixedBuffers
 }
 
 // slotTables is every table whose ring may still have operations in the kernel. It keeps their memory, and what
@@ -304,4 +305,5 @@ func (t *slotTable) release() {
 	delete(slotTables.held, t)
 	t.pinner.Unpin()
 	t.blocks, t.free = nil, nil
+	t.fixed.release()
 }

@@ -24,3 +24,6 @@ func Run(func(name string) (Result, bool)) (Facts, []Result) {
 
 // ExplainSetup returns the errno: nothing here asks a kernel for a ring.
 func ExplainSetup(errno unix.Errno) error { return errno }
+
+// ExplainRegister returns the errno: nothing here has a ring to register with.
+func ExplainRegister(errno unix.Errno) error { return errno }

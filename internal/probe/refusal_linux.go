@@ -76,6 +76,13 @@ func ExplainSetup(errno unix.Errno) error {
 	return refusedSetup(errno, &f)
 }
 
+// ExplainRegister names the cause of an io_uring_register(2) that EPERM, EACCES or ENOSYS refused: a *Refusal, or an
+// error that is no verdict.
+func ExplainRegister(errno unix.Errno) error {
+	f := system.facts()
+	return refused(answeredCall("io_uring_register", errno), setupSince, &f)
+}
+
 // setupSince is the first kernel with io_uring.
 var setupSince = Version{5, 1}
 
