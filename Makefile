@@ -9,12 +9,13 @@ PACKAGES := ./... ./examples/...
 CHECKS    ?= 1000
 FUZZTIME  ?= 10s
 BENCHTIME ?= 1s
+SUITE     ?= trixie
 # The runs with a checking allocator or collector are slow: the library alone, short where tests have a short form.
 CHECKED   ?= -short ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help deps demo test test-long lint lint-go lint-c lint-sh race asan efence cgocheck2 gcstress cross fuzz \
-	bench fresh-test docs clean
+.PHONY: help deps demo test test-long lint lint-go lint-c lint-sh race asan efence cgocheck2 gcstress cross liburing \
+	fuzz bench fresh-test docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +47,10 @@ cgocheck2: ## Run the tests with all checks of pointers that are passed to C
 
 gcstress: ## Run the tests with the collector running all the time: GOGC=1
 	$(REPORT) -exec 'env GOGC=1' $(CHECKED)
+
+liburing: ## Run the tests with the liburing of SUITE (trixie; sid has the newest)
+	@environment=$$(./scripts/private-liburing $(SUITE)) && eval "$$environment" && \
+		echo "liburing $$(pkg-config --modversion liburing)" && ./scripts/lint-c && $(REPORT) $(PACKAGES)
 
 fuzz: ## Run every fuzz target for FUZZTIME (10s)
 	@./scripts/fuzz $(FUZZTIME)
