@@ -95,8 +95,10 @@ const (
 // pinsPerPinner is how many pointers a runtime.Pinner holds without allocating each time anew.
 const pinsPerPinner = 5
 
+// memRange is memory that the kernel uses. It is held by its address alone: what a pin forgot must not be kept
+// alive by the very note that is to find it.
 type memRange struct {
-	p      unsafe.Pointer
+	addr   uintptr
 	n      int
 	access access
 }
@@ -132,7 +134,7 @@ func (s *slot) note(p unsafe.Pointer, n int, a access) {
 	if !race.Enabled && !cring.AsanEnabled {
 		return
 	}
-	m := memRange{p: p, n: n, access: a}
+	m := memRange{addr: uintptr(p), n: n, access: a} // SAFETY: see memRange.
 	m.announce()
 	s.ranges = append(s.ranges, m)
 }
@@ -140,14 +142,18 @@ func (s *slot) note(p unsafe.Pointer, n int, a access) {
 // announce says the kernel's use of the range to the detectors: at the submission, and again at the completion, so
 // that whoever touched the memory in between without synchronisation is reported.
 func (m memRange) announce() {
-	if cring.AsanPoisoned(m.p, m.n) {
+	if cring.AsanPoisoned(m.addr, m.n) {
 		panic("uring: the kernel was given memory that is poisoned: it was freed or never allocated")
 	}
-	if m.access == kernelWrites {
-		race.WriteRange(m.p, m.n)
+	if !race.Enabled {
 		return
 	}
-	race.ReadRange(m.p, m.n)
+	p := *(*unsafe.Pointer)(unsafe.Pointer(&m.addr)) // SAFETY: what the address names is pinned, and only named.
+	if m.access == kernelWrites {
+		race.WriteRange(p, m.n)
+		return
+	}
+	race.ReadRange(p, m.n)
 }
 
 // launch notes that the kernel has taken the SQE, and what will matter of it when its CQEs come.

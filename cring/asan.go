@@ -29,10 +29,10 @@ import "unsafe"
 // AsanEnabled reports whether this binary was built with -asan.
 const AsanEnabled = true
 
-// AsanPoisoned reports whether any of the n bytes at p is memory that the address sanitizer knows to be freed or
-// out of bounds. The sanitizer does not see what the kernel touches, so it must be asked.
-func AsanPoisoned(p unsafe.Pointer, n int) bool {
-	return C.shim_poisoned(C.uintptr_t(uintptr(p)), C.size_t(n)) != 0 // SAFETY: only the address is used.
+// AsanPoisoned reports whether any of the n bytes at an address is memory that the address sanitizer knows to be
+// freed or out of bounds. The sanitizer does not see what the kernel touches, so it must be asked.
+func AsanPoisoned(addr uintptr, n int) bool {
+	return C.shim_poisoned(C.uintptr_t(addr), C.size_t(n)) != 0
 }
 
 // AsanPoison has the address sanitizer report every access to the n bytes at p until AsanUnpoison.

@@ -8,7 +8,7 @@ import "unsafe"
 const AsanEnabled = false
 
 // AsanPoisoned is false: no sanitizer is there to ask.
-func AsanPoisoned(unsafe.Pointer, int) bool { return false }
+func AsanPoisoned(uintptr, int) bool { return false }
 
 // AsanPoison does nothing: no sanitizer is there to be told.
 func AsanPoison(unsafe.Pointer, int) {}
