@@ -37,9 +37,9 @@ func (s *SQE) PrepPollRemove(id OpID) error {
 	return e.end()
 }
 
-// PrepPollUpdate wraps io_uring_prep_poll_update(3): it changes a poll that waits, its mask with
-// cring.PollUpdateEvents and its user data with cring.PollUpdateUserData. The latter is for polls of C code; for
-// one of this package newID must be id. Since 5.13.
+// PrepPollUpdate wraps io_uring_prep_poll_update(3): it changes a poll that waits, its mask with cring.PollUpdateEvents
+// and its user data with cring.PollUpdateUserData; a multishot poll stays one with cring.PollAddMulti. newID is zero
+// unless the user data changes, which is for polls of C code: a poll of this package keeps its own. Since 5.13.
 func (s *SQE) PrepPollUpdate(id, newID OpID, mask, flags uint32) error {
 	e := s.begin("PrepPollUpdate", cring.OpPollRemove)
 	if flags&cring.PollUpdateUserData != 0 && id != newID && (id|newID)&userDataOurs != 0 {
