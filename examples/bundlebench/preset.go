@@ -49,7 +49,7 @@ var presets = []preset{
 		rounds: 3, dur: 240 * time.Millisecond, warmup: 40 * time.Millisecond,
 	},
 	{
-		name: "full", about: "about 12 minutes: adds single, large and long batches, and unix sockets",
+		name: "full", about: "about 15 minutes: adds single, large and long batches, and unix sockets",
 		shapes: []bench.Shape{
 			oneConn, manySmall, packets, veryMany,
 			single, singleMany, large, larger, longBatch,
