@@ -49,12 +49,12 @@ var presets = []preset{
 		rounds: 3, dur: 240 * time.Millisecond, warmup: 40 * time.Millisecond,
 	},
 	{
-		name: "full", about: "about 15 minutes: adds single, large and long batches, and unix sockets",
+		name: "full", about: "about 6 minutes: adds single, large and long batches, and unix sockets",
 		shapes: []bench.Shape{
 			oneConn, manySmall, packets, veryMany,
 			single, singleMany, large, larger, longBatch,
 			overUnix(oneConn), overUnix(manySmall), overUnix(packets), overUnix(large),
 		},
-		rounds: 9, dur: 900 * time.Millisecond, warmup: 100 * time.Millisecond,
+		rounds: 7, dur: 480 * time.Millisecond, warmup: 60 * time.Millisecond,
 	},
 }

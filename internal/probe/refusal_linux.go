@@ -105,6 +105,11 @@ func refusedSetup(errno unix.Errno, f *Facts) error {
 				Err:      errno,
 			}
 		}
+		if limitsMemlock(f) {
+			// Recent kernels count rings towards the limit again, and give back what a closed ring held some time later.
+			return fmt.Errorf("%w (RLIMIT_MEMLOCK is %v bytes, towards which some kernels count rings)",
+				answeredCall(setupCall, errno), f.Memlock)
+		}
 	case unix.EMFILE:
 		return fmt.Errorf("%w (RLIMIT_NOFILE is %v)", answeredCall(setupCall, errno), f.Nofile)
 	}
@@ -190,5 +195,10 @@ func chargesMemlock(f *Facts) bool {
 		return false
 	}
 	older := v.Major < 5 || v.Major == 5 && v.Minor < 12
-	return older && f.Memlock != Unlimited && f.Memlock != Unknown && !f.IPCLock
+	return older && limitsMemlock(f)
+}
+
+// limitsMemlock reports whether there is an RLIMIT_MEMLOCK, and nothing excepts the process from it.
+func limitsMemlock(f *Facts) bool {
+	return f.Memlock != Unlimited && f.Memlock != Unknown && !f.IPCLock
 }
