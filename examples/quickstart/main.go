@@ -32,7 +32,7 @@ func main() {
 			log.Fatal(err)
 		}
 		fmt.Fprintf(sender, "Hello, peer %d, ", i) // queued, in order
-		fmt.Fprint(sender, "this came in one bundle.")
+		fmt.Fprint(sender, "all in one send.")
 		peers[i] = pair[1]
 	}
 	if err := ring.Flush(context.Background()); err != nil { // sends for all of them

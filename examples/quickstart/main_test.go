@@ -27,8 +27,8 @@ func TestQuickstartSendsAllWithOneSystemCall(t *testing.T) {
 
 	printed, err := io.ReadAll(read)
 	require.NoError(t, err)
-	require.Equal(t, "Hello, peer 0, this came in one bundle.\n"+
-		"Hello, peer 1, this came in one bundle.\n"+
-		"Hello, peer 2, this came in one bundle.\n"+
+	require.Equal(t, "Hello, peer 0, all in one send.\n"+
+		"Hello, peer 1, all in one send.\n"+
+		"Hello, peer 2, all in one send.\n"+
 		"system calls: 1\n", string(printed))
 }
