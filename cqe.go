@@ -166,6 +166,9 @@ func (r *Ring) serve(raw *cring.CQE) {
 	switch {
 	case raw.UserData == userDataTimeout:
 		return
+	case raw.UserData&(userDataOurs|userDataSilent) == userDataOurs|userDataSilent:
+		r.serveSilent(raw)
+		return
 	case raw.UserData&userDataOurs == 0:
 		c.Foreign = true
 		r.ready = append(r.ready, c)

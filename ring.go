@@ -68,7 +68,8 @@ type Ring struct {
 type Stats struct {
 	Submitted  uint64 // operations that the kernel has taken, without those of C code
 	Completed  uint64 // operations that ended: their terminal CQE was reaped
-	InFlight   int    // operations that the kernel has taken and that have not ended
+	InFlight   int    // operations that the kernel has taken and that have not ended, without silent ones
+	Silent     uint64 // operations that the kernel has taken and that make no CQE unless they fail, see SkipSuccess
 	Overflowed uint64 // times the kernel was found holding back CQEs because the completion queue was full
 	Dropped    uint64 // SQEs that the kernel could not even read, and CQEs it lost for want of memory
 	EINTR      uint64 // kernel entries that a signal ended and that were resumed

@@ -325,8 +325,14 @@ func (r *Ring) accountSubmitted() (moved bool) {
 	// C code on the same ring may have queued entries of its own among ours, hence the positions.
 	taken := 0
 	for taken < len(r.queued) && int32(head-r.queued[taken].pos) > 0 {
-		r.queued[taken].launch(&r.groups)
+		s := r.queued[taken]
 		taken++
+		if s.state == slotSilent {
+			r.stats.Silent++
+			r.slots.put(s)
+			continue
+		}
+		s.launch(&r.groups)
 	}
 	r.stats.Submitted += uint64(taken)
 	r.queued = append(r.queued[:0], r.queued[taken:]...)

@@ -13,10 +13,12 @@ import (
 
 // User data is how a CQE finds its operation again:
 //
-//	 63  62           32 31            0
-//	+---+---------------+---------------+
-//	| 1 |  generation   |  slot index   |
-//	+---+---------------+---------------+
+//	 63  62  61        32 31           0
+//	+---+---+------------+--------------+
+//	| 1 | 0 | generation |  slot index  |
+//	+---+---+------------+--------------+
+//	| 1 | 1 | opcode (8) |  number (54) |   without a slot: see Ring.SkipSuccess
+//	+---+---+------------+--------------+
 //
 // The generation grows each time the slot is used again, so that a late or doubled CQE is recognised and
 // dropped. Bit 63 tells our operations from those of C code on an adopted ring: no user-space pointer and no
@@ -24,7 +26,9 @@ import (
 const (
 	userDataOurs     = 1 << 63
 	userDataGenShift = 32
-	userDataGenMask  = 1<<31 - 1
+	userDataGenMask  = 1<<30 - 1
+	userDataSilent   = 1 << 62
+	silentOpShift    = 54
 
 	// userDataTimeout is LIBURING_UDATA_TIMEOUT, the timeout that liburing itself queues where the kernel lacks
 	// IORING_FEAT_EXT_ARG.
@@ -89,6 +93,7 @@ const (
 	slotFree     slotState = iota
 	slotFilling            // its SQE is in the queue, not submitted
 	slotDropped            // its Prep failed: the SQE is a NOP and nobody waits for the CQE
+	slotSilent             // as slotFilling, but nobody waits for a success
 	slotInFlight           // the kernel has it
 )
 
@@ -201,11 +206,11 @@ func (s *slot) clear() {
 
 // cancelled is the completion of an operation that will get none from the kernel.
 func (s *slot) cancelled() CQE {
-	op := s.op
-	if s.sqe.raw != nil {
-		op = s.sqe.raw.Opcode
+	op, id := s.op, s.userData()
+	if raw := s.sqe.raw; raw != nil {
+		op, id = raw.Opcode, raw.UserData
 	}
-	return CQE{Res: -int32(unix.ECANCELED), ID: OpID(s.userData()), Data: s.data, Data64: s.data64, op: op}
+	return CQE{Res: -int32(unix.ECANCELED), ID: OpID(id), Data: s.data, Data64: s.data64, op: op}
 }
 
 // slotBlockLen is how many slots are allocated at a time.

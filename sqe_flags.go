@@ -12,7 +12,7 @@ import (
 type SQEFlags uint8
 
 // Flags of an SQE, each with the first mainline kernel that knows it. IOSQE_CQE_SKIP_SUCCESS is not among them:
-// without a CQE nobody could tell when the memory of an operation is free again.
+// without a CQE nobody could tell when the memory of an operation is free again. See Ring.SkipSuccess.
 const (
 	SQEFixedFile    SQEFlags = cring.SQEFixedFile    // 5.1: the descriptor is an index into the registered files
 	SQEIODrain      SQEFlags = cring.SQEIODrain      // 5.2: start when all earlier operations have completed
@@ -35,7 +35,9 @@ func (f SQEFlags) String() string { return bitNames(uint32(f), sqeFlagNames) }
 // have no effect: it stays a NOP.
 
 // filled reports whether there is an entry to change.
-func (s *SQE) filled() bool { return s != nil && s.raw != nil && s.slot.state == slotFilling }
+func (s *SQE) filled() bool {
+	return s != nil && s.raw != nil && (s.slot.state == slotFilling || s.slot.state == slotSilent)
+}
 
 // SetFlags adds flags to the entry, see io_uring_sqe_set_flags(3). Flags that the Prep method set itself stay.
 // SQEIOLink and SQEIOHardlink do what Link and HardLink do. Unknown flags and IOSQE_CQE_SKIP_SUCCESS are
@@ -49,6 +51,7 @@ func (s *SQE) SetFlags(f SQEFlags) error {
 	}
 	s.raw.Flags |= uint8(f)
 	if f&(SQEIOLink|SQEIOHardlink) != 0 {
+		s.audible()
 		s.sendAll()
 	}
 	return nil

@@ -42,6 +42,7 @@ func (s *SQE) begin(name string, op uint8) prep {
 		return p
 	}
 	s.slot.unpin() // by an earlier Prep of the same entry
+	s.audible()
 	p.Opcode = op
 	p.UserData = s.raw.UserData
 	return p
