@@ -16,15 +16,6 @@ import (
 	"github.com/sockring/uring"
 )
 
-// connected returns the two ends of a stream, the far end as a file to read.
-func connected() (near int, far *os.File) {
-	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		log.Fatal(err)
-	}
-	return fds[0], os.NewFile(uintptr(fds[1]), "far end")
-}
-
 // Many Senders share a ring, and one system call sends what all of them have queued.
 func Example() {
 	var near [3]int
@@ -68,29 +59,19 @@ func ExampleSender_HandOver() {
 	fd, far := connected()
 	defer unix.Close(fd)
 	defer far.Close()
-	ring, err := uring.New(8)
-	if err != nil {
-		log.Fatal(err)
-	}
+	ring := newRing()
 	defer ring.Close() // before the sockets: close(2) does not end a request
 	s, err := ring.NewSender(fd)
-	if err != nil {
-		log.Fatal(err)
-	}
+	must(err)
 
 	body := []byte("a large body that is not copied")
-	if _, err := s.Write([]byte("header: ")); err != nil {
-		log.Fatal(err)
-	}
+	_, err = s.Write([]byte("header: "))
+	must(err)
 	err = s.HandOver(body, func(sent int, err error) {
 		fmt.Println("released after", sent, "bytes, error", err)
 	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := s.Flush(context.Background()); err != nil {
-		log.Fatal(err)
-	}
+	must(err)
+	must(s.Flush(context.Background()))
 	p := make([]byte, 100)
 	n, _ := far.Read(p)
 	fmt.Printf("%s\n", p[:n])
@@ -103,30 +84,17 @@ func ExampleSender_Reserve() {
 	fd, far := connected()
 	defer unix.Close(fd)
 	defer far.Close()
-	ring, err := uring.New(8)
-	if err != nil {
-		log.Fatal(err)
-	}
+	ring := newRing()
 	defer ring.Close() // before the sockets: close(2) does not end a request
 	s, err := ring.NewSender(fd)
-	if err != nil {
-		log.Fatal(err)
-	}
+	must(err)
 
 	p, err := s.Reserve(64) // room in the queue itself
-	if err != nil {
-		log.Fatal(err)
-	}
+	must(err)
 	line := fmt.Appendf(p[:0], "the answer is %d", 42)
-	if err := s.Commit(len(line)); err != nil {
-		log.Fatal(err)
-	}
-	if err := s.Writev([][]byte{[]byte(", "), []byte("as ever")}); err != nil {
-		log.Fatal(err)
-	}
-	if err := s.Flush(context.Background()); err != nil {
-		log.Fatal(err)
-	}
+	must(s.Commit(len(line)))
+	must(s.Writev([][]byte{[]byte(", "), []byte("as ever")}))
+	must(s.Flush(context.Background()))
 	got := make([]byte, 100)
 	n, _ := far.Read(got)
 	fmt.Printf("%s\n", got[:n])
@@ -138,18 +106,12 @@ func ExampleSender_SetDeadline() {
 	fd, far := connected()
 	defer unix.Close(fd)
 	defer far.Close()
-	ring, err := uring.New(8)
-	if err != nil {
-		log.Fatal(err)
-	}
+	ring := newRing()
 	defer ring.Close() // before the sockets: close(2) does not end a request
 	s, err := ring.NewSender(fd, uring.WithLimit(8<<20))
-	if err != nil {
-		log.Fatal(err)
-	}
-	if _, err := s.Write(make([]byte, 4<<20)); err != nil {
-		log.Fatal(err)
-	}
+	must(err)
+	_, err = s.Write(make([]byte, 4<<20))
+	must(err)
 	s.SetDeadline(time.Now().Add(20 * time.Millisecond))
 	err = s.Flush(context.Background())
 	fmt.Println("deadline exceeded:", errors.Is(err, os.ErrDeadlineExceeded))
@@ -162,9 +124,7 @@ func ExampleSender_SetDeadline() {
 		received <- n
 	}()
 	s.SetDeadline(time.Time{})
-	if err := s.Flush(context.Background()); err != nil {
-		log.Fatal(err)
-	}
+	must(s.Flush(context.Background()))
 	fmt.Println("received:", <-received, "of", s.Accepted(), "buffered:", s.Buffered(), "failed:", s.Err())
 	// Output:
 	// deadline exceeded: true
@@ -176,15 +136,10 @@ func ExampleSender_TryWrite() {
 	fd, far := connected()
 	defer unix.Close(fd)
 	defer far.Close()
-	ring, err := uring.New(8)
-	if err != nil {
-		log.Fatal(err)
-	}
+	ring := newRing()
 	defer ring.Close() // before the sockets: close(2) does not end a request
 	s, err := ring.NewSender(fd, uring.WithLimit(10), uring.WithSendmsg())
-	if err != nil {
-		log.Fatal(err)
-	}
+	must(err)
 	fmt.Println(s.TryWrite([]byte("12345678")))
 	fmt.Println(errors.Is(s.TryWrite([]byte("9012")), unix.EAGAIN))
 
@@ -202,4 +157,30 @@ func ExampleSender_TryWrite() {
 	// true
 	// 4 <nil>
 	// unsent: 4 bytes of 1 message
+}
+
+// A larger batch is fewer and longer sends: what does not fill it waits for Flush or Ring.Submit.
+func ExampleWithBatch() {
+	fd, far := connected()
+	defer unix.Close(fd)
+	defer far.Close()
+	ring := newRing()
+	defer ring.Close()
+	s, err := ring.NewSender(fd, uring.WithBatch(12))
+	must(err)
+	for _, text := range []string{"one ", "two ", "three", " and more"} {
+		_, err := s.Write([]byte(text))
+		must(err)
+		fmt.Println("submissions:", ring.Stats().Enters)
+	}
+	p := make([]byte, 100)
+	n, err := far.Read(p)
+	fmt.Printf("%s %v\n", p[:n], err)
+	must(s.Flush(context.Background()))
+	// Output:
+	// submissions: 0
+	// submissions: 0
+	// submissions: 1
+	// submissions: 1
+	// one two three <nil>
 }

@@ -5,7 +5,6 @@ package uring_test
 import (
 	"errors"
 	"fmt"
-	"net/netip"
 
 	"golang.org/x/sys/unix"
 
@@ -24,23 +23,6 @@ func ExampleSQE_PrepSend() {
 	})
 	fmt.Println(n, err)
 	// Output: 5 <nil>
-}
-
-// datagrams returns a UDP socket, and another with its address.
-func datagrams() (from, to int, addr uring.Sockaddr) {
-	fds := [2]int{}
-	for i := range fds {
-		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-		must(err)
-		must(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
-		fds[i] = fd
-	}
-	name, err := unix.Getsockname(fds[1])
-	must(err)
-	port := uint16(name.(*unix.SockaddrInet4).Port)
-	addr, err = uring.SockaddrInet(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port))
-	must(err)
-	return fds[0], fds[1], addr
 }
 
 func ExampleSQE_PrepSendTo() {

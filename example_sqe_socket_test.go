@@ -6,34 +6,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"net/netip"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/sockring/uring"
 	"github.com/sockring/uring/cring"
 )
-
-// loopback is 127.0.0.1 with a port of the kernel's choice.
-func loopback() uring.Sockaddr {
-	addr, err := uring.SockaddrInet(netip.MustParseAddrPort("127.0.0.1:0"))
-	must(err)
-	return addr
-}
-
-// listening returns a socket that listens on loopback, and its address.
-func listening() (fd int, addr uring.Sockaddr) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	must(err)
-	must(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
-	must(unix.Listen(fd, 16))
-	name, err := unix.Getsockname(fd)
-	must(err)
-	port := uint16(name.(*unix.SockaddrInet4).Port)
-	addr, err = uring.SockaddrInet(netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), port))
-	must(err)
-	return fd, addr
-}
 
 // A server's socket comes to be without a system call of its own. Kernels that lack an operation say EINVAL.
 func ExampleSQE_PrepListen() {
