@@ -3,10 +3,8 @@
 package uring_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"log"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -14,46 +12,6 @@ import (
 	"github.com/sockring/uring"
 	"github.com/sockring/uring/cring"
 )
-
-func must(err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
-}
-
-// newRing returns a ring for an example.
-func newRing() *uring.Ring {
-	ring, err := uring.New(16)
-	must(err)
-	return ring
-}
-
-// entry returns the next submission entry.
-func entry(ring *uring.Ring) *uring.SQE {
-	sqe, err := ring.SQE()
-	must(err)
-	return sqe
-}
-
-// wait submits what was prepared, waits for n completions and returns them.
-func wait(ring *uring.Ring, n int) []uring.CQE {
-	_, err := ring.SubmitAndWait(context.Background(), n)
-	must(err)
-	var cqes []uring.CQE
-	for c := range ring.Completions() {
-		cqes = append(cqes, c)
-	}
-	return cqes
-}
-
-// perform runs one operation to its end and returns its result.
-func perform(ring *uring.Ring, prep func(sqe *uring.SQE) error) (int, error) {
-	if err := prep(entry(ring)); err != nil {
-		return 0, err
-	}
-	c := wait(ring, 1)[0]
-	return int(c.Res), c.Err()
-}
 
 func ExampleSQE_PrepNop() {
 	ring := newRing()

@@ -3,6 +3,7 @@ package uring_test
 import (
 	"errors"
 	"fmt"
+	"runtime"
 
 	"github.com/sockring/uring"
 )
@@ -53,9 +54,63 @@ func ExampleUnsupportedError() {
 	var unsupported *uring.UnsupportedError
 	if errors.As(err, &unsupported) {
 		fmt.Println(unsupported.Feature(), "needs", unsupported.Provider)
+		fmt.Println(unsupported.Reason())
 	}
 	fmt.Println(errors.Is(err, errors.ErrUnsupported))
 	// Output:
 	// send_bundle needs kernel 6.10
+	// no IORING_FEAT_RECVSEND_BUNDLE (needs kernel 6.10)
 	// true
+}
+
+// What changed after the first Probe, such as a limit that was raised, is seen only by one that tries afresh.
+func ExampleProbeAfresh() {
+	before, err := uring.Probe()
+	if err != nil {
+		fmt.Println("some questions stay open:", err)
+	}
+	after, err := uring.ProbeAfresh()
+	if err != nil {
+		fmt.Println("some questions stay open:", err)
+	}
+	changed := 0
+	for _, f := range after.Features() {
+		if was, _ := before.Feature(f.Name); f.Conclusive() && was.Conclusive() && f.Supported != was.Supported {
+			changed++
+		}
+	}
+	fmt.Println("changed:", changed)
+	// Output: changed: 0
+}
+
+// A report about a machine begins with what surrounds the process.
+func ExampleCapabilities_Process() {
+	caps, err := uring.Probe()
+	if err != nil {
+		fmt.Println("some questions stay open:", err)
+	}
+	p := caps.Process()
+	fmt.Println(p.OS == runtime.GOOS, p.Arch == runtime.GOARCH)
+	// Output: true true
+}
+
+// A report lists the features under the headings of their groups.
+func ExampleFeatureGroups() {
+	fmt.Println(uring.FeatureGroups())
+	// Output: [process setup feature operation register wait buffer send receive aio]
+}
+
+// A program decides by what is known, and asks again about what is not.
+func ExampleFeature_Conclusive() {
+	for _, f := range []uring.Feature{
+		{Name: uring.CanSendBundle, Supported: true},
+		{Name: uring.CanSendVectorized, Err: uring.ErrUnsupported},
+		{Name: uring.CanSendZC, Err: errors.New("too many open files")},
+	} {
+		fmt.Println(f.Supported, f.Conclusive())
+	}
+	// Output:
+	// true true
+	// false true
+	// false false
 }
