@@ -47,9 +47,10 @@ func (m CancelMatch) All() CancelMatch {
 
 // SyncCancel cancels operations that match, and waits until the kernel has let go of them, for at most timeout, or
 // without a limit where that is negative. What was cancelled completes with unix.ECANCELED or with what it had done
-// so far; that CQE is still to be reaped, and until then the operation's memory stays pinned. Where nothing matches
-// the error is unix.ENOENT; where the time is over it is os.ErrDeadlineExceeded, and the operations end later. It
-// wraps io_uring_register_sync_cancel(3). Since 6.0.
+// so far; that CQE is still to be reaped, and until then the operation's memory stays pinned.
+//
+// Where nothing matches the error is unix.ENOENT, unless all were meant. Where the time is over it is
+// os.ErrDeadlineExceeded, and the operations end later. It wraps io_uring_register_sync_cancel(3). Since 6.0.
 func (r *Ring) SyncCancel(m CancelMatch, timeout time.Duration) error {
 	if err := r.owned(); err != nil {
 		return err
