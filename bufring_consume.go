@@ -155,7 +155,7 @@ func (b *BufRing) took(p *Piece, buf *provided, n int) {
 		b.lent--
 	}
 	if back := n + p.Left; back > 0 {
-		regainBytes(unsafe.Pointer(&b.mem[int(p.Buffer)*b.size+p.Off]), back) // SAFETY: only the address is used.
+		regainBytes(unsafe.Pointer(&b.mem[int(p.Buffer)*b.stride+p.Off]), back) // SAFETY: only the address is used.
 	}
 }
 

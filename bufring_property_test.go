@@ -177,7 +177,7 @@ func (p *provider) complete(c CQE) {
 // unlend notes that n bytes of a piece's buffer are no longer in the ring.
 func (p *provider) unlend(piece Piece, n int) {
 	if p.op == cring.OpSend {
-		data := p.b.mem[int(piece.Buffer)*p.b.size+piece.Off:][:n]
+		data := p.b.mem[int(piece.Buffer)*p.b.stride+piece.Off:][:n]
 		require.Equal(p.rt, p.ring[:n], data, "bytes out of the order of the ring")
 	}
 	p.ring = p.ring[n:]

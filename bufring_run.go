@@ -29,7 +29,7 @@ func (b *BufRing) addRun(r run) {
 	} else {
 		for i := range r.count {
 			id := r.first + uint16(i)
-			g.stage(unsafe.Pointer(&b.mem[int(id)*b.size]), uint32(r.len), id) // SAFETY: as in lend.
+			g.stage(unsafe.Pointer(&b.mem[int(id)*b.stride]), uint32(r.len), id) // SAFETY: as in lend.
 		}
 	}
 	b.detect(r, lendBytes)
@@ -98,6 +98,6 @@ func (b *BufRing) detect(r run, tell func(p unsafe.Pointer, n int)) {
 		return
 	}
 	for i := range r.count {
-		tell(unsafe.Pointer(&b.mem[(int(r.first)+i)*b.size]), r.len) // SAFETY: only the address is used.
+		tell(unsafe.Pointer(&b.mem[(int(r.first)+i)*b.stride]), r.len) // SAFETY: only the address is used.
 	}
 }
