@@ -5,8 +5,6 @@ package uring_test
 import (
 	"fmt"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sockring/uring"
 )
 
@@ -22,12 +20,12 @@ func ExampleRing_SkipSuccess() {
 	for range 100 {
 		skip(0, (*uring.SQE).PrepNop)
 	}
-	skip(7, func(sqe *uring.SQE) error { return sqe.PrepShutdown(-1, unix.SHUT_WR) })
+	skip(7, func(sqe *uring.SQE) error { return sqe.PrepClose(-1) })
 	for _, c := range wait(ring, 1) {
 		fmt.Println(c.Data64, c.Err())
 	}
 	fmt.Println(ring.Stats().Silent, "operations without a completion of success")
 	// Output:
-	// 7 shutdown: bad file descriptor
+	// 7 close: bad file descriptor
 	// 101 operations without a completion of success
 }

@@ -126,7 +126,7 @@ func (l *ledger) queue(kind string, choice int) {
 func (l *ledger) queueSilent(choice int) {
 	s := queued(l.t, l.r, (*SQE).PrepNop)
 	if choice%2 == 0 {
-		require.NoError(l.t, s.PrepShutdown(-1, unix.SHUT_RDWR))
+		require.NoError(l.t, s.PrepClose(-1))
 		l.kind[l.next] = "silent"
 	}
 	require.NoError(l.t, l.r.SkipSuccess(s, l.next))

@@ -119,7 +119,11 @@ func (r *Ring) wait(ctx context.Context, w waitSpec) error {
 	}
 	r.start(ctx, &w)
 	endless := !w.limited && ctx.Done() == nil && !r.shared
-	if endless && r.slots.live == 0 && r.got(&w) < w.n {
+	if endless && r.idle() {
+		// Silent operations may be queued, and fail at once.
+		if _, err := r.submitQueued(); err != nil || r.got(&w) >= w.n {
+			return err
+		}
 		return ErrIdle
 	}
 	if ctx.Done() != nil {
@@ -143,6 +147,19 @@ func (r *Ring) wait(ctx context.Context, w waitSpec) error {
 			return err
 		}
 	}
+}
+
+// idle reports whether no operation will complete by itself: those that skip their CQE do not count.
+func (r *Ring) idle() bool {
+	if r.inFlight() > 0 {
+		return false
+	}
+	for _, s := range r.queued {
+		if s.state != slotSilent {
+			return false
+		}
+	}
+	return true
 }
 
 // start sets when the wait ends, by its own time-out or its context's deadline, and which completions count for it.

@@ -48,7 +48,7 @@ func TestSkippedSuccessLeavesNothing(t *testing.T) {
 
 func TestSkippedSuccessTellsOfAFailure(t *testing.T) {
 	r := newTestRing(t, 8)
-	s := silent(t, r, silentData64Max, func(s *SQE) error { return s.PrepShutdown(-1, unix.SHUT_RDWR) })
+	s := silent(t, r, silentData64Max, func(s *SQE) error { return s.PrepClose(-1) })
 	s.SetData("goes with the slot")
 	silent(t, r, 2, func(s *SQE) error { return s.PrepCancel(1, 0) })
 	_, err := r.SubmitAndWait(context.Background(), 2)
@@ -60,7 +60,7 @@ func TestSkippedSuccessTellsOfAFailure(t *testing.T) {
 		got[c.Data64] = c
 	}
 	require.Len(t, got, 2)
-	require.EqualError(t, got[silentData64Max].Err(), "shutdown: bad file descriptor")
+	require.EqualError(t, got[silentData64Max].Err(), "close: bad file descriptor")
 	require.EqualError(t, got[2].Err(), "async_cancel: no such file or directory")
 	require.Zero(t, r.Stats().Stale)
 }
@@ -70,7 +70,7 @@ func TestSkippedSuccessAtTheEndOfAChain(t *testing.T) {
 	queued(t, r, (*SQE).PrepNop).Link()
 	silent(t, r, 1, (*SQE).PrepNop)
 	queued(t, r, (*SQE).PrepNop).Link()
-	silent(t, r, 2, func(s *SQE) error { return s.PrepShutdown(-1, unix.SHUT_RDWR) })
+	silent(t, r, 2, func(s *SQE) error { return s.PrepClose(-1) })
 	recvOp(t, r, -1, make([]byte, 4)).Link()
 	silent(t, r, 3, (*SQE).PrepNop)
 	_, err := r.SubmitAndWaitTimeout(context.Background(), 5, time.Minute)
@@ -91,7 +91,7 @@ func TestSkippedSuccessAtTheEndOfAChain(t *testing.T) {
 // failed it posts no CQE at all.
 func TestNothingIsLinkedToASilentOperation(t *testing.T) {
 	r := newTestRing(t, 8)
-	fails := func(s *SQE) error { return s.PrepShutdown(-1, unix.SHUT_RDWR) }
+	fails := func(s *SQE) error { return s.PrepClose(-1) }
 	linked := queued(t, r, fails)
 	linked.Link()
 	require.ErrorIs(t, r.SkipSuccess(linked, 1), unix.EINVAL)
@@ -156,12 +156,12 @@ func TestSkipSuccessIsForOperationsThatNameNothing(t *testing.T) {
 func TestCloseResolvesASilentOperationThatWasNotSubmitted(t *testing.T) {
 	r, err := New(4)
 	require.NoError(t, err)
-	silent(t, r, 5, func(s *SQE) error { return s.PrepShutdown(-1, unix.SHUT_RDWR) })
+	silent(t, r, 5, func(s *SQE) error { return s.PrepClose(-1) })
 	require.NoError(t, r.Close())
 	got := reapAll(r)
 	require.Len(t, got, 1)
 	require.EqualValues(t, 5, got[0].Data64)
-	require.EqualError(t, got[0].Err(), "shutdown: operation canceled")
+	require.EqualError(t, got[0].Err(), "close: operation canceled")
 	require.Zero(t, r.slots.live)
 }
 
@@ -171,4 +171,32 @@ func TestForgedSilentCompletionIsStale(t *testing.T) {
 	forgeCQE(t, r, cring.CQE{UserData: forged, Res: -1})
 	require.EqualValues(t, 1, r.Stats().Stale)
 	require.Zero(t, r.Ready())
+}
+
+// TestWaitForSilentOperationsOnly would never end, since nothing tells of their success.
+func TestWaitForSilentOperationsOnly(t *testing.T) {
+	r := newTestRing(t, 4)
+	silent(t, r, 1, func(s *SQE) error { return s.PrepNop() })
+	_, err := r.SubmitAndWait(context.Background(), 1)
+	require.ErrorIs(t, err, ErrIdle)
+	require.EqualValues(t, 1, r.Stats().Silent, "it was submitted all the same")
+	silent(t, r, 2, func(s *SQE) error { return s.PrepClose(-1) })
+	_, err = r.SubmitAndWait(context.Background(), 1)
+	require.NoError(t, err, "a failure is a completion")
+	require.Equal(t, 1, r.Ready())
+}
+
+// TestSkipSuccessRefusesWhatFailsSilently names the operations whose errors kernel 6.18 does not take for failures.
+func TestSkipSuccessRefusesWhatFailsSilently(t *testing.T) {
+	r := newTestRing(t, 8)
+	for name, prep := range map[string]func(s *SQE) error{
+		"fsync":     func(s *SQE) error { return s.PrepFsync(-1, 0) },
+		"ftruncate": func(s *SQE) error { return s.PrepFtruncate(-1, 0) },
+		"shutdown":  func(s *SQE) error { return s.PrepShutdown(-1, unix.SHUT_RDWR) },
+	} {
+		s, err := r.SQE()
+		require.NoError(t, err)
+		require.NoError(t, prep(s))
+		require.ErrorIs(t, r.SkipSuccess(s, 1), unix.EINVAL, name)
+	}
 }
