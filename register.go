@@ -27,10 +27,19 @@ const (
 	everKnown = -2
 )
 
-// register makes the call, and wraps its error with what was to be done. It gives up on operations that the call has
-// to wait for after the time that Close has: kernels before 5.19 settle everything in flight before most of these
-// calls, and those before 6.13 before a table of files or buffers goes.
+// register makes the call, and wraps its error with what was to be done.
 func (r *Ring) register(op registerOp, what string, arg unsafe.Pointer, nr uint32) (int, error) {
+	ret := r.registerCall(op.code, arg, nr)
+	if ret >= 0 {
+		return ret, nil
+	}
+	return 0, r.registerError(op, what, unix.Errno(-ret))
+}
+
+// registerCall makes the call. It gives up, with EINTR, on operations that the call has to wait for after the time
+// that Close has: kernels before 5.19 settle everything in flight before most of these calls, and those before 6.13
+// before a table of files or buffers goes.
+func (r *Ring) registerCall(code uint32, arg unsafe.Pointer, nr uint32) int {
 	ctx := context.Background()
 	if r.inFlight() > 0 || r.shared {
 		var cancel context.CancelFunc
@@ -38,11 +47,7 @@ func (r *Ring) register(op registerOp, what string, arg unsafe.Pointer, nr uint3
 		defer cancel()
 		defer r.life.kickOn(ctx, r.tid)()
 	}
-	ret := uninterrupted(ctx, func() int { return r.c.Register(op.code, arg, nr) })
-	if ret >= 0 {
-		return ret, nil
-	}
-	return 0, r.registerError(op, what, unix.Errno(-ret))
+	return uninterrupted(ctx, func() int { return r.c.Register(code, arg, nr) })
 }
 
 // uninterrupted repeats a call that a signal ended, until ctx is done.
@@ -103,7 +108,7 @@ func (r *Ring) knows(op registerOp) bool {
 		return op.nr == everKnown
 	}
 	arg := unreadable()
-	return arg == nil || r.c.Register(op.code, arg, uint32(op.nr)) != -int(unix.EINVAL)
+	return arg == nil || r.registerCall(op.code, arg, uint32(op.nr)) != -int(unix.EINVAL)
 }
 
 // undo is what of the registrations is to be taken back at Close.

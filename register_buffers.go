@@ -218,7 +218,7 @@ func (r *Ring) registerSparse(op registerOp, what string, n int) error {
 		return err
 	}
 	arg.Nr = 1
-	switch r.c.Register(op.code, unsafe.Pointer(&arg), size) { // SAFETY: as above.
+	switch r.registerCall(op.code, unsafe.Pointer(&arg), size) { // SAFETY: as above.
 	case -int(unix.EINVAL):
 		return unsupportedOp(op, opError("io_uring_register", int(unix.EINVAL)))
 	case 0:
@@ -226,7 +226,7 @@ func (r *Ring) registerSparse(op registerOp, what string, n int) error {
 		if op.code == cring.RegisterFiles2 {
 			unregister = cring.UnregisterFiles
 		}
-		r.c.Register(unregister, nil, 0)
+		r.registerCall(unregister, nil, 0)
 	}
 	return err
 }

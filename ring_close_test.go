@@ -197,6 +197,28 @@ func TestCloseAfterTheThreadEndedUnpinsAndResolves(t *testing.T) { // fault 24, 
 	require.Equal(t, make([]byte, 64), p)
 }
 
+func TestCloseKeepsWhatAPollingThreadHasOfALostOwner(t *testing.T) { // fault 24
+	if !testutil.InChild() { // what is kept on purpose is a leak to everything that looks for leaks
+		child := testutil.ReExec(t, t.Name())
+		require.Zero(t, child.ExitCode, child.Output)
+		return
+	}
+	a, _ := testutil.SocketPair(t, "unix")
+	r := ringOfLostThread(t, func(r *Ring) {
+		recvOp(t, r, a, make([]byte, 64))
+		if err := r.RegisterBuffers([][]byte{make([]byte, 64)}); err != nil {
+			t.Errorf("register: %v", err)
+		}
+	}, WithSQPoll(time.Millisecond, -1))
+	var leak *LeakError
+	require.ErrorAs(t, r.Close(), &leak)
+	require.Equal(t, 1, leak.Operations)
+	r = nil
+	for range 3 {
+		runtime.GC() // panics over pinned memory that nobody remembers
+	}
+}
+
 func TestCloseOfALostThreadsRingLeavesTheCallersRingAlone(t *testing.T) {
 	// Without SINGLE_ISSUER the kernel does not keep other threads from the lost ring.
 	lost := ringOfLostThread(t, func(r *Ring) { nop(t, r, 1) }, WithoutFlags(SetupSingleIssuer))

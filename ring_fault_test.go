@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/sockring/uring/cring"
 	"github.com/sockring/uring/internal/testutil"
 )
 
@@ -126,6 +127,32 @@ func TestEnterThatIsRefusedByAFilter(t *testing.T) { // fault 22
 	nop(t, r, 1)
 	_, err := r.Submit()
 	require.ErrorIs(t, err, unix.EPERM)
+}
+
+func TestEntryThatMakesNoSense(t *testing.T) { // fault 25
+	r := newTestRing(t, 4)
+	for _, test := range []struct {
+		name  string
+		spoil func(raw *cring.SQE)
+	}{
+		{"opcode", func(raw *cring.SQE) { raw.Opcode = 255 }},
+		{"flags", func(raw *cring.SQE) { raw.Flags = 0x80 }},
+		{"ioprio", func(raw *cring.SQE) { raw.Opcode, raw.IOPrio = cring.OpRecv, 1<<15 }},
+	} {
+		s, err := r.SQE()
+		require.NoError(t, err)
+		s.SetData(test.name)
+		test.spoil(s.raw)
+		nop(t, r, 1)
+		_, err = r.SubmitAndWait(context.Background(), 2)
+		require.NoError(t, err)
+		got := reapAll(r)
+		require.Len(t, got, 2, test.name)
+		require.Equal(t, test.name, got[0].Data)
+		require.ErrorIs(t, got[0].Err(), unix.EINVAL, test.name)
+		require.NoError(t, got[1].Err(), "the entry behind it is none the worse")
+	}
+	require.Zero(t, r.Stats().Dropped)
 }
 
 func TestRingIsNotInherited(t *testing.T) { // fault 107

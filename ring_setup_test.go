@@ -222,6 +222,35 @@ func TestNewSaysWhoRefusesIOUring(t *testing.T) { // faults 1 and 2
 	}
 }
 
+func TestNewPassesOnWhatIsNoVerdictAboutIOUring(t *testing.T) { // fault 5
+	for _, test := range []struct {
+		name  string
+		errno unix.Errno
+	}{{"ENOMEM", unix.ENOMEM}, {"EMFILE", unix.EMFILE}, {"ENFILE", unix.ENFILE}} {
+		t.Run(test.name, func(t *testing.T) {
+			if !testutil.InChild() {
+				child := testutil.ReExec(t, t.Name())
+				require.Zero(t, child.ExitCode, child.Output)
+				return
+			}
+			testutil.RefuseSyscalls(t, test.errno, unix.SYS_IO_URING_SETUP)
+			_, err := New(4)
+			require.ErrorIs(t, err, test.errno)
+			require.NotErrorIs(t, err, ErrUnsupported)
+		})
+	}
+}
+
+func TestRingThatMayLoseCompletionsIsRefused(t *testing.T) { // fault 32
+	err := checkFeatures(&cring.Ring{View: cring.View{Features: ^uint32(FeatNoDrop)}})
+	require.ErrorIs(t, err, ErrUnsupported)
+	var unsupported *UnsupportedError
+	require.ErrorAs(t, err, &unsupported)
+	major, minor := unsupported.SinceKernel()
+	require.Equal(t, [2]int{5, 5}, [2]int{major, minor})
+	require.NoError(t, checkFeatures(&cring.Ring{View: cring.View{Features: uint32(FeatNoDrop)}}))
+}
+
 func TestNewWorksWhereRegistrationIsRefused(t *testing.T) { // fault 3
 	if !testutil.InChild() {
 		child := testutil.ReExec(t, t.Name())
