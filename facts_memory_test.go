@@ -79,7 +79,7 @@ func TestFact24UnpinnedMemoryIsCorruptedSilently(t *testing.T) {
 		return
 	}
 	r := newTestRing(t, 8)
-	for range 50 {
+	for range 1000 {
 		others, c := receiveIntoDropped(t, r, false)
 		if n := foreignBytes(others); n > 0 {
 			require.EqualValues(t, lentSize, c.Res, "and no error tells of it")
@@ -150,7 +150,7 @@ func TestFact25EfenceCatchesUnpinnedMemory(t *testing.T) {
 	r := newTestRing(t, 8)
 	_, pinned := receiveIntoDropped(t, r, true)
 	require.NoError(t, pinned.Err())
-	for range 50 { // the collector may find a trace of the slice on the stack
+	for range 1000 { // the collector may find a trace of the slice on the stack
 		_, unpinned := receiveIntoDropped(t, r, false)
 		if unpinned.Res < 0 {
 			t.Logf("pinned %d, unpinned %v", pinned.Res, unix.Errno(-unpinned.Res))
