@@ -153,6 +153,11 @@ func (r *Ring) cancelAndAwait(id OpID, w settler) error {
 			return err
 		}
 	}
+	if r.SQSpace() == 0 { // a polling thread takes its time
+		if err := r.makeRoom(); err != nil {
+			return err
+		}
+	}
 	r.claimCancel(id)
 	err := r.await(context.Background(), r.cfg.closeTimeout, w)
 	if errors.Is(err, errTimeout) {
