@@ -105,8 +105,9 @@ func skipIfUnsupported(t *testing.T, mode string, err error) {
 	}
 }
 
+// isHangUp reports whether err tells of a reader that is gone. A send that was under way then ends short.
 func isHangUp(err error) bool {
-	return errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET)
+	return errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, io.ErrShortWrite)
 }
 
 // expected is what connection conn has to send in sent messages.

@@ -5,6 +5,7 @@ package load
 import (
 	"errors"
 	"fmt"
+	"io"
 
 	"golang.org/x/sys/unix"
 
@@ -87,7 +88,7 @@ func (s *send) complete(c *uring.CQE) (int, error) {
 	case err != nil:
 		return 0, err
 	case int(c.Res) != s.job.Size:
-		return 0, fmt.Errorf("send of %d bytes ended after %d", s.job.Size, c.Res)
+		return 0, fmt.Errorf("send of %d bytes ended after %d: %w", s.job.Size, c.Res, io.ErrShortWrite)
 	}
 	return 1, nil
 }
