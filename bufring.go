@@ -29,7 +29,7 @@ type BufRing struct {
 	mem    []byte
 	bufs   []provided // by buffer id
 	last   uint16     // the buffer added last
-	lent   int        // how many buffers are the kernel's
+	lent   int        // how many buffers are the kernel's, those settled of the run included
 
 	run  run // those of them that bufs does not speak of
 	laid run // what the entries of the ring are known to say
@@ -119,7 +119,7 @@ func (b *BufRing) Entries() int { return len(b.bufs) }
 func (b *BufRing) Size() int { return b.size }
 
 // Lent returns how many buffers are the kernel's: added, and neither consumed nor withdrawn.
-func (b *BufRing) Lent() int { return b.lent }
+func (b *BufRing) Lent() int { return b.lent - b.settled() }
 
 // Buffer returns the memory of a buffer that the application owns. The slice must not be used any more once the
 // buffer was added, until it is consumed or withdrawn. The error is ErrBufferOwned where the kernel has it.
@@ -294,7 +294,7 @@ func (b *BufRing) Status() (BufRingStatus, error) {
 		return BufRingStatus{}, err
 	}
 	tail := uint16(b.group.tail)
-	return BufRingStatus{Head: head, Tail: tail, Available: int(tail - head), Lent: b.lent}, nil
+	return BufRingStatus{Head: head, Tail: tail, Available: int(tail - head), Lent: b.Lent()}, nil
 }
 
 // Reset registers the ring anew and empty: all buffers are the application's. It serves kernels without Status too.

@@ -104,7 +104,7 @@ func (b *BufRing) available(id uint16) bool {
 }
 
 // unaccounted is how many published buffers no completion has spoken of.
-func (b *BufRing) unaccounted() int { return b.lent - int(b.group.staged-b.group.tail) }
+func (b *BufRing) unaccounted() int { return b.Lent() - int(b.group.staged-b.group.tail) }
 
 // resumable returns nil where what is left can simply be sent by another request: every buffer that the kernel has
 // picked has left. The kernel ends a bundle so after it had to wait (fact 2). Otherwise buffers between were

@@ -5,6 +5,7 @@ package uring
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -27,6 +28,7 @@ type provider struct {
 	mine     []bool
 	ring     []byte // content of all buffers that are the kernel's, in the order of the ring
 	op       uint8
+	settles  bool // completions go to Settle instead of Consume
 	id       OpID
 	bundle   bool
 	inFlight bool
@@ -40,6 +42,7 @@ func newProvider(t *testing.T, rt *rapid.T, r *Ring, op uint8) *provider {
 	p := &provider{t: t, rt: rt, r: r, op: op}
 	entries := 1 << rapid.IntRange(0, 5).Draw(rt, "log2 of entries")
 	size := rapid.SampledFrom([]int{1, 100, 3000}).Draw(rt, "size")
+	p.settles = rapid.Bool().Draw(rt, "settles")
 	var opts []BufRingOption
 	if rapid.Bool().Draw(rt, "incremental") {
 		opts = append(opts, WithIncremental())
@@ -125,6 +128,9 @@ func (p *provider) submit(rt *rapid.T) {
 		kinds = append(kinds, multishot, multishot|bundled)
 	}
 	x.ioprio = rapid.SampledFrom(kinds).Draw(rt, "ioprio")
+	if x.ioprio&multishot == 0 {
+		x.len = rapid.SampledFrom([]int{0, 0, 1, 150, 7000}).Draw(rt, "limit")
+	}
 	x.flags = rapid.SampledFrom([]int{0, unix.MSG_DONTWAIT, unix.MSG_WAITALL}).Draw(rt, "flags")
 	if p.op == cring.OpRecv && x.ioprio != 0 {
 		x.flags = 0 // with these the kernel wants none
@@ -157,8 +163,7 @@ func (p *provider) complete(c CQE) {
 		return
 	}
 	p.inFlight = c.More()
-	pieces, err := p.b.Consume(c, nil)
-	require.NoError(p.rt, err)
+	pieces := p.consume(c)
 	n := 0
 	for i, piece := range pieces {
 		data, err := p.b.Data(piece)
@@ -172,6 +177,25 @@ func (p *provider) complete(c CQE) {
 	if p.op == cring.OpSend && !p.inFlight && p.bundle {
 		p.withdraw(p.rt) // what it had picked and not sent must not be overtaken
 	}
+}
+
+// consume accounts a completion in one of the two ways that there are, and holds it against the other: a copy of
+// the account is kept by Consume where the ring itself is asked to Settle.
+func (p *provider) consume(c CQE) []Piece {
+	if !p.settles {
+		pieces, err := p.b.Consume(c, nil)
+		require.NoError(p.rt, err)
+		return pieces
+	}
+	named := *p.b
+	named.bufs = slices.Clone(named.bufs)
+	pieces, err := named.Consume(c, nil)
+	require.NoError(p.rt, err)
+	all, err := p.b.Settle(c)
+	require.NoError(p.rt, err)
+	require.Equal(p.rt, named.Lent() == 0 && !c.More(), all)
+	require.Equal(p.rt, named.Lent(), p.b.Lent())
+	return pieces
 }
 
 // unlend notes that n bytes of a piece's buffer are no longer in the ring.

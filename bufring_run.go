@@ -78,6 +78,14 @@ func (b *BufRing) Settle(c CQE) (all bool, err error) {
 	return err == nil && b.lent == 0 && !c.More(), err
 }
 
+// settled is how many buffers of the run completions have spoken of: the application's, though lent counts them yet.
+func (b *BufRing) settled() int {
+	if b.run.count == 0 {
+		return 0
+	}
+	return (b.left + b.run.len - 1) / b.run.len
+}
+
 // ofRun reports whether a completion goes on where the last one of the run has ended, within the run.
 func (b *BufRing) ofRun(c CQE) bool {
 	id, ok := c.Buffer()
