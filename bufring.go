@@ -35,6 +35,8 @@ type BufRing struct {
 	laid run // what the entries of the ring are known to say
 	left int // bytes of run that completions have spoken of
 
+	partial bool // a buffer of the bundle that is being accounted for left in part
+
 	scratch []Piece
 }
 
@@ -62,7 +64,8 @@ func WithGroup(id uint16) BufRingOption { return func(c *bufRingConfig) { c.grou
 
 // WithIncremental has requests use up each buffer bit by bit (IOU_PBUF_RING_INC, kernel 6.12): one large buffer
 // then serves many small receives. CQEs carry CQEBufMore while the buffer stays in use. A CQE does not say where in
-// the buffer its bytes lie, so at most one send from such a ring may be in flight.
+// the buffer its bytes lie, so at most one send from such a ring may be in flight. Receive without MSG_WAITALL: of
+// bytes that come in several parts kernel 6.18 counts the last part only, and writes over the others later.
 func WithIncremental() BufRingOption {
 	return func(c *bufRingConfig) { c.flags |= cring.PbufRingInc }
 }

@@ -19,7 +19,8 @@ type Piece struct {
 	Len    int  // how many they are: bytes sent from there, or received there
 
 	// Left is how many bytes the kernel had been given behind these and did not use: the unsent rest of a send.
-	// It is zero where More is set.
+	// Where More is set these are bytes that an incremental send with a length had picked: the kernel goes on
+	// behind them all the same.
 	Left int
 }
 
@@ -37,7 +38,9 @@ func (p Piece) Rest() Piece { return Piece{Buffer: p.Buffer, Off: p.Off + p.Len,
 // hold, is an error. A datagram that MSG_TRUNC reports as longer than its buffer gives what the buffer holds.
 func (b *BufRing) Consume(c CQE, dst []Piece) ([]Piece, error) {
 	b.unfold()
-	return b.consume(c, dst)
+	dst, err := b.consume(c, dst)
+	b.forget(c)
+	return dst, err
 }
 
 // consume is Consume where bufs speaks of all buffers.
@@ -49,7 +52,7 @@ func (b *BufRing) consume(c CQE, dst []Piece) ([]Piece, error) {
 	if err := b.accountable(c, id); err != nil {
 		return dst, err
 	}
-	if !b.bufs[id].lent || c.Res < 0 && b.available(id) {
+	if !b.bufs[id].lent || c.Res < 0 && b.available(id) && b.skipped(c, &b.bufs[id], 0) == 0 {
 		return dst, nil
 	}
 	left, bufs := max(int(c.Res), 0), b.bufs
@@ -63,6 +66,9 @@ func (b *BufRing) consume(c CQE, dst []Piece) ([]Piece, error) {
 		p := &dst[len(dst)-1]
 		p.Buffer, p.More = id, last && b.goesOn(c, buf, n)
 		id = buf.next
+		if p.More {
+			p.Left = b.skipped(c, buf, n)
+		}
 		b.took(p, buf, n)
 		if last {
 			break
@@ -132,6 +138,15 @@ func (b *BufRing) goesOn(c CQE, buf *provided, n int) bool {
 	return int(buf.len) > n
 }
 
+// skipped is how many bytes the kernel has passed over behind the n that c used of the buffer of an incremental ring:
+// kernel 6.18 moves on by the length of a send when the send picks the buffer, whatever becomes of it (fact 4).
+func (b *BufRing) skipped(c CQE, buf *provided, n int) int {
+	if b.flags&cring.PbufRingInc == 0 || c.op != cring.OpSend || c.More() {
+		return 0
+	}
+	return int(buf.len) - n - int(b.group.entry(buf.pos).Len)
+}
+
 // capacity is how many bytes the kernel could use of a buffer. In a classic ring that may be fewer than were
 // added: a bundle with a limit shortens the ring's entry, and kernels leave it so when the bundle then ends
 // without the buffer (liburing's test recv-bundle-buf-len.c).
@@ -149,11 +164,15 @@ func (b *BufRing) took(p *Piece, buf *provided, n int) {
 	p.Off, p.Len = int(buf.off), n
 	buf.off += uint32(n)
 	buf.len -= uint32(n)
-	if !p.More {
+	if p.More {
+		buf.off += uint32(p.Left)
+		buf.len -= uint32(p.Left)
+	} else {
 		p.Left = int(buf.len)
 		buf.lent = false
 		b.lent--
 	}
+	b.partial = b.partial || p.Left > 0
 	if back := n + p.Left; back > 0 {
 		regainBytes(unsafe.Pointer(&b.mem[int(p.Buffer)*b.stride+p.Off]), back) // SAFETY: only the address is used.
 	}
@@ -184,6 +203,7 @@ func (b *BufRing) Withdraw(dst []Piece) ([]Piece, error) {
 // regain makes every buffer the application's and calls f with what the kernel did not use of each.
 func (b *BufRing) regain(f func(Piece)) {
 	b.unfold()
+	defer func() { b.partial = false }()
 	for id := 0; b.lent > 0; id++ {
 		if b.bufs[id].lent {
 			p := Piece{Buffer: uint16(id)}

@@ -58,8 +58,8 @@ func (b *BufRing) unfold() {
 // everything that was added has left and nothing more is to come of the operation; then all buffers are the
 // application's. Where that went by AddRange, a bundle is accounted for at the cost of a single buffer.
 //
-// Where the last completion of the bundle came and all is not false, some is unsent: what Withdraw finds, and
-// before that the rest of a buffer that left in part, which is told by the bytes that were sent.
+// Where the last completion of the bundle came and all is false, some is unsent: what Withdraw finds, and before that
+// the rest of a buffer that left in part, which is told by the bytes that were sent.
 func (b *BufRing) Settle(c CQE) (all bool, err error) {
 	if b.run.count > 0 && b.ofRun(c) {
 		b.left += int(c.Res)
@@ -71,11 +71,21 @@ func (b *BufRing) Settle(c CQE) (all bool, err error) {
 			return true, nil
 		}
 		b.unfold()
+		b.forget(c)
 		return false, nil
 	}
 	b.unfold()
 	b.scratch, err = b.consume(c, b.scratch[:0])
-	return err == nil && b.lent == 0 && !c.More(), err
+	all = err == nil && b.lent == 0 && !b.partial && !c.More()
+	b.forget(c)
+	return all, err
+}
+
+// forget ends the account of a bundle with its last completion.
+func (b *BufRing) forget(c CQE) {
+	if !c.More() {
+		b.partial = false
+	}
 }
 
 // settled is how many buffers of the run completions have spoken of: the application's, though lent counts them yet.
