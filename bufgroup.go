@@ -40,7 +40,7 @@ type bufGroup struct {
 	serial     uint32 // tells the group from every other of the process; never 0
 	registered bool
 	mem        []byte
-	buffers    []byte      // the BufRing's, to be freed with the group
+	buffers    bufMem      // the BufRing's, to be freed with the group
 	entries    []cring.Buf // nil once the group is closed
 	staged     uint32      // position behind the last entry written; the kernel sees positions modulo 65536
 	tail       uint32      // position behind the last entry published
@@ -212,8 +212,8 @@ func (g *bufGroup) closed() bool { return g.entries == nil }
 
 func (g *bufGroup) free() error {
 	mem, buffers := g.mem, g.buffers
-	g.mem, g.entries, g.buffers = nil, nil, nil
-	return errors.Join(unix.Munmap(mem), freeBuffers(buffers))
+	g.mem, g.entries, g.buffers = nil, nil, bufMem{}
+	return errors.Join(unix.Munmap(mem), g.ring.groups.memory.free(buffers))
 }
 
 // busy returns an error where a request that may take buffers of the group is with the kernel, or queued.
@@ -230,10 +230,21 @@ func (g *bufGroup) busy(what string) error {
 	return fmt.Errorf("uring: %s buffer group %d with %d requests queued or in flight: %w", what, g.id, n, unix.EBUSY)
 }
 
-// groupSet is the buffer groups of a ring by their ids.
+// groupSet is the buffer groups of a ring.
 type groupSet struct {
-	byID map[uint16]*bufGroup
-	next uint16 // where behind groupIDFirst the search for a free id begins
+	// byID finds a group in two steps, the high and the low byte of its id: each submission of each request looks
+	// for one, and a map takes several times as long.
+	byID   [256]*[256]*bufGroup
+	next   uint16 // where behind groupIDFirst the search for a free id begins
+	memory bufRegions
+}
+
+// get returns the group of an id, or nil.
+func (s *groupSet) get(id uint16) *bufGroup {
+	if page := s.byID[id>>8]; page != nil {
+		return page[id&0xff]
+	}
+	return nil
 }
 
 // choose returns a free id, or the wished one unless it is taken.
@@ -242,7 +253,7 @@ func (s *groupSet) choose(id int) (uint16, error) {
 		return 0, fmt.Errorf("uring: buffer group %d, at most %d: %w", id, groupIDMax, unix.EINVAL)
 	}
 	if id >= 0 {
-		if s.byID[uint16(id)] != nil {
+		if s.get(uint16(id)) != nil {
 			return 0, fmt.Errorf("uring: buffer group %d: %w", id, unix.EEXIST)
 		}
 		return uint16(id), nil
@@ -250,7 +261,7 @@ func (s *groupSet) choose(id int) (uint16, error) {
 	for range groupIDMax + 1 {
 		next := groupIDFirst + s.next
 		s.next++
-		if s.byID[next] == nil {
+		if s.get(next) == nil {
 			return next, nil
 		}
 	}
@@ -262,18 +273,33 @@ func errNoFreeGroup() error {
 }
 
 func (s *groupSet) add(g *bufGroup) {
-	if s.byID == nil {
-		s.byID = map[uint16]*bufGroup{}
+	page := &s.byID[g.id>>8]
+	if *page == nil {
+		*page = new([256]*bufGroup)
 	}
-	s.byID[g.id] = g
+	(*page)[g.id&0xff] = g
 }
 
-func (s *groupSet) remove(g *bufGroup) { delete(s.byID, g.id) }
+func (s *groupSet) remove(g *bufGroup) { s.byID[g.id>>8][g.id&0xff] = nil }
+
+// all yields every group.
+func (s *groupSet) all(yield func(*bufGroup) bool) {
+	for _, page := range s.byID {
+		if page == nil {
+			continue
+		}
+		for _, g := range page {
+			if g != nil && !yield(g) {
+				return
+			}
+		}
+	}
+}
 
 // free unmaps the groups' rings after the io_uring is gone.
 func (s *groupSet) free() {
-	for _, g := range s.byID {
+	for g := range s.all {
 		_ = g.free() // the mapping is ours: munmap of it cannot fail
 	}
-	s.byID = nil
+	s.byID = [256]*[256]*bufGroup{}
 }

@@ -72,7 +72,8 @@ func WithIncremental() BufRingOption {
 
 // NewBufRing registers a ring of entries buffers, a power of two from 1 to 32768, each of size bytes. All buffers
 // are the application's at first. The memory is mapped, not Go heap (but under the race detector, which watches
-// nothing else), and is freed by Close of the BufRing or of r.
+// nothing else), and is given back by Close of the BufRing or of r; small BufRings of a Ring share mappings, and one is
+// unmapped when the last of its BufRings is closed.
 func (r *Ring) NewBufRing(entries, size int, opts ...BufRingOption) (*BufRing, error) {
 	if err := r.owned(); err != nil {
 		return nil, err
@@ -89,27 +90,14 @@ func (r *Ring) NewBufRing(entries, size int, opts ...BufRingOption) (*BufRing, e
 		return nil, err
 	}
 	stride := (size + cacheLine - 1) &^ (cacheLine - 1)
-	mem, err := allocBuffers(entries * stride)
-	if err != nil {
+	if g.buffers, err = r.groups.memory.alloc(entries * stride); err != nil {
 		_ = g.close()
 		return nil, err
 	}
-	g.buffers = mem
 	return &BufRing{
 		group: g, flags: cfg.flags, size: size, stride: stride, bufs: make([]provided, entries),
-		mem: scatter(mem, entries*stride, g.serial),
+		mem: g.buffers.bytes,
 	}, nil
-}
-
-// cacheLine is what each buffer begins on: copies from anywhere else are slower.
-const cacheLine = 64
-
-// scatter returns n bytes of mem, which begin somewhere in the room that whole pages leave. Where small rings all
-// began at the start of a page they would compete for the few places that a cache has for such addresses.
-func scatter(mem []byte, n int, serial uint32) []byte {
-	places := (len(mem)-n)/cacheLine + 1
-	at := int(serial) % places * cacheLine
-	return mem[at : at+n : at+n]
 }
 
 // Group returns the group id, for SQE.BufferSelect and PrepSendBundle.

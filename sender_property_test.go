@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -337,7 +338,7 @@ func TestSenderBytesAreExact(t *testing.T) {
 				}
 				require.Zero(t, r.slots.live)
 				require.Zero(t, r.slab.Stats().Out)
-				require.Empty(t, r.groups.byID)
+				require.Empty(t, slices.Collect(r.groups.all))
 			})
 		})
 	}

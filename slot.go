@@ -167,7 +167,7 @@ func (s *slot) launch(groups *groupSet) {
 	s.op = raw.Opcode
 	if raw.Flags&cring.SQEBufferSelect != 0 {
 		s.bundle = raw.IOPrio&cring.RecvSendBundle != 0 && bundles(raw.Opcode)
-		if s.group = groups.byID[raw.BufIndex]; s.group != nil {
+		if s.group = groups.get(raw.BufIndex); s.group != nil {
 			s.group.inFlight++
 		}
 	}
