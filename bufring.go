@@ -22,21 +22,20 @@ import (
 // The application may touch only buffers it owns; builds with -asan report it where it touches others. As with its
 // Ring, only the ring's owner may use a BufRing, though what Buffer and Data return may be used anywhere.
 type BufRing struct {
-	group  *bufGroup
-	flags  uint16
-	size   int
-	stride int // from one buffer to the next
-	mem    []byte
-	bufs   []provided // by buffer id
-	last   uint16     // the buffer added last
-	lent   int        // how many buffers are the kernel's, those settled of the run included
+	// What a bundle of all buffers needs comes first, on as few cache lines as can be.
+	group   *bufGroup
+	lent    int // how many buffers are the kernel's, those settled of the run included
+	left    int // bytes of run that completions have spoken of
+	run     run // those of the lent buffers that bufs does not speak of
+	laid    run // what the entries of the ring are known to say
+	size    int
+	bufs    []provided // by buffer id
+	flags   uint16
+	last    uint16 // the buffer added last
+	partial bool   // a buffer of the bundle that is being accounted for left in part
 
-	run  run // those of them that bufs does not speak of
-	laid run // what the entries of the ring are known to say
-	left int // bytes of run that completions have spoken of
-
-	partial bool // a buffer of the bundle that is being accounted for left in part
-
+	stride  int // from one buffer to the next
+	mem     []byte
 	scratch []Piece
 }
 
@@ -220,7 +219,7 @@ func (b *BufRing) AddRange(first uint16, count, n int) error {
 	case count == 0:
 		return nil
 	case b.lent == 0 && b.flags&cring.PbufRingInc == 0:
-		b.addRun(run{first: first, count: count, len: n, pos: b.group.staged})
+		b.addRun(run{first: first, count: uint16(count), len: uint32(n), pos: b.group.staged})
 		return nil
 	}
 	b.unfold()

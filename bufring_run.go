@@ -12,10 +12,14 @@ import (
 // each buffer: they went as a whole, and come back as a whole. In every other case unfold writes it down after
 // all.
 type run struct {
-	first      uint16
-	count, len int
-	pos        uint32 // of the first in the ring
+	first uint16
+	count uint16
+	len   uint32
+	pos   uint32 // of the first in the ring
 }
+
+// bytes is what all buffers of the run hold.
+func (r run) bytes() int { return int(r.count) * int(r.len) }
 
 // addRun gives the buffers of a run to the kernel. Where the ring's entries say the same already, from the last
 // time that the run came this way round, they are left as they are.
@@ -28,13 +32,13 @@ func (b *BufRing) addRun(r run) {
 		g.staged += uint32(r.count)
 	} else {
 		for i := range r.count {
-			id := r.first + uint16(i)
-			g.stage(unsafe.Pointer(&b.mem[int(id)*b.stride]), uint32(r.len), id) // SAFETY: as in lend.
+			id := r.first + i
+			g.stage(unsafe.Pointer(&b.mem[int(id)*b.stride]), r.len, id) // SAFETY: as in lend.
 		}
 	}
 	b.detect(r, lendBytes)
 	b.run, b.laid, b.left = r, same, 0
-	b.lent = r.count
+	b.lent = int(r.count)
 }
 
 // unfold notes each buffer of the run by itself, and accounts for those that completions have spoken of.
@@ -45,10 +49,10 @@ func (b *BufRing) unfold() {
 	r, sent := b.run, b.left
 	b.run, b.laid, b.left = run{}, run{}, 0
 	for i := range r.count {
-		b.note(r.first+uint16(i), 0, r.len, r.pos+uint32(i))
+		b.note(r.first+i, 0, int(r.len), r.pos+uint32(i))
 	}
 	for i := 0; sent > 0; i++ {
-		n := min(sent, r.len)
+		n := min(sent, int(r.len))
 		sent -= n
 		b.took(&Piece{Buffer: r.first + uint16(i)}, &b.bufs[int(r.first)+i], n)
 	}
@@ -66,7 +70,7 @@ func (b *BufRing) Settle(c CQE) (all bool, err error) {
 		if c.More() {
 			return false, nil
 		}
-		if b.left == b.run.count*b.run.len && b.group.staged == b.group.tail {
+		if b.left == b.run.bytes() && b.group.staged == b.group.tail {
 			b.regainRun()
 			return true, nil
 		}
@@ -93,15 +97,15 @@ func (b *BufRing) settled() int {
 	if b.run.count == 0 {
 		return 0
 	}
-	return (b.left + b.run.len - 1) / b.run.len
+	return (b.left + int(b.run.len) - 1) / int(b.run.len)
 }
 
 // ofRun reports whether a completion goes on where the last one of the run has ended, within the run.
 func (b *BufRing) ofRun(c CQE) bool {
 	id, ok := c.Buffer()
 	return ok && c.bundle && c.Res > 0 && c.group == b.group.serial &&
-		int(id) == int(b.run.first)+b.left/b.run.len && b.left%b.run.len == 0 &&
-		int(c.Res) <= b.run.count*b.run.len-b.left
+		int(id) == int(b.run.first)+b.left/int(b.run.len) && b.left%int(b.run.len) == 0 &&
+		int(c.Res) <= b.run.bytes()-b.left
 }
 
 // regainRun makes all buffers of the run the application's.
@@ -116,6 +120,6 @@ func (b *BufRing) detect(r run, tell func(p unsafe.Pointer, n int)) {
 		return
 	}
 	for i := range r.count {
-		tell(unsafe.Pointer(&b.mem[(int(r.first)+i)*b.stride]), r.len) // SAFETY: only the address is used.
+		tell(unsafe.Pointer(&b.mem[(int(r.first)+int(i))*b.stride]), int(r.len)) // SAFETY: only the address is used.
 	}
 }

@@ -59,23 +59,25 @@ type completer interface {
 // releases the slot. Slots live in pinned blocks that are never freed before the ring's end, so the addresses of
 // args are stable.
 type slot struct {
-	sqe     SQE // its raw is nil once the kernel has it
-	index   uint32
-	gen     uint32
-	pos     uint32 // where in the submission queue its SQE lies
-	state   slotState
-	op      uint8 // opcode, kept for the text of errors
-	bundle  bool
-	group   *bufGroup // whose buffers it may take
-	pins    int
+	// What every operation needs comes first, on one cache line.
+	sqe    SQE // its raw is nil once the kernel has it
+	index  uint32
+	gen    uint32
+	pos    uint32 // where in the submission queue its SQE lies
+	state  slotState
+	op     uint8 // opcode, kept for the text of errors
+	bundle bool
+	group  *bufGroup // whose buffers it may take
+	data64 uint64
+	pins   int
+
+	data    any
+	owner   completer
 	pinners []runtime.Pinner // pinsPerPinner in each
 	ranges  []memRange       // filled only where a detector listens
 
-	data   any
-	data64 uint64
-	owner  completer
-
 	args slotArgs
+	_    [24]byte // slots begin on cache lines
 }
 
 // slotArgs is memory for the arguments that a request names by address. Kernels with
