@@ -33,8 +33,8 @@ func (e *env) ioSetup(nr uintptr, ctx aioContext) string {
 	e.Helper()
 	err := ioSetup(nr, &ctx)
 	answer := succeeded(err)
-	if answer == "ok(0)" {
-		require.Equal(e, answer, succeeded(ioDestroy(ctx)))
+	if answer == ok {
+		e.prepared(succeeded(ioDestroy(ctx)))
 	}
 	return answer
 }
@@ -43,7 +43,7 @@ func (e *env) ioSetup(nr uintptr, ctx aioContext) string {
 func (e *env) context() aioContext {
 	e.Helper()
 	var ctx aioContext
-	require.Equal(e, "ok(0)", succeeded(ioSetup(aioEntries, &ctx)))
+	e.prepared(succeeded(ioSetup(aioEntries, &ctx)))
 	// A row may have destroyed it already.
 	e.Cleanup(func() { _ = ioDestroy(ctx) })
 	return ctx
@@ -165,7 +165,7 @@ var aioEndRows = map[string]row{
 func (e *env) destroyed() aioContext {
 	e.Helper()
 	ctx := e.context()
-	require.Equal(e, "ok(0)", succeeded(ioDestroy(ctx)))
+	e.prepared(succeeded(ioDestroy(ctx)))
 	return ctx
 }
 

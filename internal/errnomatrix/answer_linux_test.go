@@ -10,6 +10,9 @@ import (
 	"github.com/sockring/uring/cring"
 )
 
+// ok is the answer of what succeeds and returns nothing of interest.
+const ok = "ok(0)"
+
 // answered is what a system call returned, in the words of the table. An errno of 0 is no error.
 func answered(n int, err error) string {
 	var errno unix.Errno

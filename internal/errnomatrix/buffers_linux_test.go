@@ -32,7 +32,7 @@ var bufferRows = map[string]row{
 		r := e.ring(0)
 		first := e.group(r, cring.BufReg{RingAddr: e.page(), RingEntries: groupEntries})
 		second := e.group(r, cring.BufReg{RingAddr: e.page(), RingEntries: groupEntries})
-		if first != "ok(0)" {
+		if first != ok {
 			require.Equal(e, first, second)
 		}
 		return second
@@ -70,7 +70,7 @@ func (e *env) recvInto(buffers ...cring.Buf) string {
 	e.Helper()
 	r, base := e.ring(0), e.mem.Bytes(os.Getpagesize(), os.Getpagesize())
 	registered := e.group(r, cring.BufReg{RingAddr: rawring.Addr(&base[0]), RingEntries: groupEntries})
-	if registered != "ok(0)" {
+	if registered != ok {
 		return registered
 	}
 	// SAFETY: a page of the arena is large and aligned enough for the entries, which have no Go pointers.

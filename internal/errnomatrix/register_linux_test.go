@@ -28,7 +28,7 @@ var registerRows = map[string]row{
 	"register_eventfd": alone(func(e *env) string { return e.registerEventfd(e.ring(0)) }),
 	"register_eventfd twice": alone(func(e *env) string {
 		r := e.ring(0)
-		require.Equal(e, "ok(0)", e.registerEventfd(r))
+		e.prepared(e.registerEventfd(r))
 		return e.registerEventfd(r)
 	}),
 	"register_eventfd on pipe": alone(func(e *env) string {
@@ -70,7 +70,7 @@ var fileRows = map[string]row{
 	"register_buffers 1": func(e *env) string { return e.registerBuffer(e.ring(0), e.page(), 4096) },
 	"register_buffers twice": func(e *env) string {
 		r := e.ring(0)
-		require.Equal(e, "ok(0)", e.registerBuffer(r, e.page(), 4096))
+		e.prepared(e.registerBuffer(r, e.page(), 4096))
 		return e.registerBuffer(r, e.page(), 4096)
 	},
 	"register_buffers len=0":              func(e *env) string { return e.registerBuffer(e.ring(0), e.page(), 0) },
@@ -91,7 +91,7 @@ func (e *env) registerBuffer(r *rawring.Ring, base, size uint64) string {
 func (e *env) readFromBuffer(size uint32, index uint16) string {
 	e.Helper()
 	r, base := e.ring(0), e.page()
-	require.Equal(e, "ok(0)", e.registerBuffer(r, base, 4096))
+	e.prepared(e.registerBuffer(r, base, 4096))
 	return e.readFixed(r, base, size, index)
 }
 
@@ -111,12 +111,12 @@ var restrictionRows = map[string]row{
 	"register restrictions": func(e *env) string { return e.restrict(e.ring(cring.SetupRDisabled)) },
 	"register restrictions twice": func(e *env) string {
 		r := e.ring(cring.SetupRDisabled)
-		require.Equal(e, "ok(0)", e.restrict(r))
+		e.prepared(e.restrict(r))
 		return e.restrict(r)
 	},
 	"restricted opcode CQE": func(e *env) string {
 		r := e.restricted()
-		require.Equal(e, "ok(0)", e.requestOn(r, cring.SQE{Opcode: cring.OpNop}))
+		e.prepared(e.requestOn(r, cring.SQE{Opcode: cring.OpNop}))
 		return e.requestOn(r, cring.SQE{Opcode: cring.OpRead, Fd: int32(e.filledPipe()), Addr: e.page(), Len: 8})
 	},
 	"register_files on restricted ring": func(e *env) string {
@@ -137,7 +137,7 @@ func enable(r *rawring.Ring) string { return register[byte](r, cring.RegisterEna
 func (e *env) restricted() *rawring.Ring {
 	e.Helper()
 	r := e.ring(cring.SetupRDisabled)
-	require.Equal(e, "ok(0)", e.restrict(r))
-	require.Equal(e, "ok(0)", enable(r))
+	e.prepared(e.restrict(r))
+	e.prepared(enable(r))
 	return r
 }
