@@ -140,7 +140,8 @@ func (j *job) begin(from source) (state, error) {
 	fresh := state{Source: from, BlockSize: j.blockSize}
 	if !j.resume {
 		if _, err := os.Stat(j.statePath()); err == nil {
-			return state{}, fmt.Errorf("%s: an interrupted copy; -resume goes on with it, removing the file starts anew", j.statePath())
+			return state{}, fmt.Errorf("%s: an interrupted copy; -resume goes on with it, removing the file starts anew",
+				j.statePath())
 		}
 		return fresh, nil
 	}

@@ -74,7 +74,8 @@ func (j *job) validate() error {
 	case j.depth < 1 || j.depth > depthMax:
 		return usagef("-depth %d: want 1 to %d", j.depth, depthMax)
 	case j.depth*j.blockSize > memoryMax:
-		return usagef("%d blocks of %s are more than %s of memory", j.depth, bytesText(int64(j.blockSize)), bytesText(memoryMax))
+		return usagef("%d blocks of %s are more than %s of memory",
+			j.depth, bytesText(int64(j.blockSize)), bytesText(memoryMax))
 	case j.from == "" || j.to == "" || strings.HasSuffix(j.to, "/") && !isDir(j.to):
 		return usagef("want the names of files, or a directory as the destination")
 	}

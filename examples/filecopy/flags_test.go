@@ -14,7 +14,8 @@ import (
 )
 
 func TestFlags(t *testing.T) {
-	j, err := parse([]string{"-block", "64KiB", "-depth", "3", "-direct", "off", "-resume", "-verify=false", "-f", "a", "b"}, io.Discard)
+	args := []string{"-block", "64KiB", "-depth", "3", "-direct", "off", "-resume", "-verify=false", "-f", "a", "b"}
+	j, err := parse(args, io.Discard)
 	require.NoError(t, err)
 	require.Equal(t, 64<<10, j.blockSize)
 	require.Equal(t, 3, j.depth)
