@@ -1,0 +1,123 @@
+//go:build linux
+
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+)
+
+const usageText = `Usage: filecopy [flags] SOURCE DESTINATION
+
+Copies a file with Linux AIO, many blocks at a time. Where DESTINATION is a directory the copy goes into it.
+Until the copy is complete and verified it is called DESTINATION.part.
+
+  -block SIZE     bytes in a block, a power of two: 64KiB, 1MiB (default 1MiB)
+  -depth N        blocks in work at a time, 1 to 1024 (default 16)
+  -direct MODE    O_DIRECT: auto (default) where the file systems allow it, on or off
+  -f              overwrite an existing file
+  -resume         go on with an interrupted copy; without one, start anew
+  -verify=false   do not read the copy back to compare its SHA-256 with the source's
+
+An interrupt (^C) saves how far the copy is. The exit status is 0, 1 where the copy failed, 2 for a command
+line that makes no sense, and 130 after an interrupt.
+`
+
+// Limits of the flags.
+const (
+	blockSizeMin = 4 << 10
+	blockSizeMax = 256 << 20
+	depthMax     = 1024
+	memoryMax    = 4 << 30 // of all blocks in work
+)
+
+// usageError is a command line that makes no sense.
+type usageError struct{ error }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// parse makes a job of a command line.
+func parse(args []string, help io.Writer) (*job, error) {
+	j := &job{blockSize: 1 << 20, direct: directAuto, progress: func(string, int64, int64) {}}
+	flags := flag.NewFlagSet("filecopy", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.Var((*sizeFlag)(&j.blockSize), "block", "")
+	flags.IntVar(&j.depth, "depth", 16, "")
+	flags.Var(&j.direct, "direct", "")
+	flags.BoolVar(&j.force, "f", false, "")
+	flags.BoolVar(&j.resume, "resume", false, "")
+	flags.BoolVar(&j.verify, "verify", true, "")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(help, usageText)
+		return nil, err
+	case err != nil:
+		return nil, usageError{err}
+	}
+	if flags.NArg() != 2 {
+		return nil, usagef("want a source and a destination, got %d arguments", flags.NArg())
+	}
+	j.from, j.to = flags.Arg(0), flags.Arg(1)
+	return j, j.validate()
+}
+
+func (j *job) validate() error {
+	switch {
+	case j.blockSize < blockSizeMin || j.blockSize > blockSizeMax || j.blockSize&(j.blockSize-1) != 0:
+		return usagef("-block %d: want a power of two from %d to %d", j.blockSize, blockSizeMin, blockSizeMax)
+	case j.depth < 1 || j.depth > depthMax:
+		return usagef("-depth %d: want 1 to %d", j.depth, depthMax)
+	case j.depth*j.blockSize > memoryMax:
+		return usagef("%d blocks of %s are more than %s of memory",
+			j.depth, bytesText(int64(j.blockSize)), bytesText(memoryMax))
+	case j.from == "" || j.to == "" || strings.HasSuffix(j.to, "/") && !isDir(j.to):
+		return usagef("want the names of files, or a directory as the destination")
+	}
+	return nil
+}
+
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
+// sizeFlag is a number of bytes, with KiB or MiB or without.
+type sizeFlag int
+
+// String returns the size as Set takes it.
+func (f *sizeFlag) String() string { return bytesText(int64(*f)) }
+
+// Set parses a size.
+func (f *sizeFlag) Set(s string) error {
+	unit := 1
+	for suffix, size := range map[string]int{"KiB": 1 << 10, "MiB": 1 << 20} {
+		if number, ok := strings.CutSuffix(s, suffix); ok {
+			s, unit = strings.TrimSpace(number), size
+		}
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 || n > math.MaxInt/unit {
+		return errors.New("want bytes, such as 65536, 64KiB or 1MiB")
+	}
+	*f = sizeFlag(n * unit)
+	return nil
+}
+
+// bytesText is a number of bytes for people.
+func bytesText(n int64) string {
+	for _, unit := range []struct {
+		size int64
+		name string
+	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n >= unit.size {
+			return strconv.FormatFloat(float64(n)/float64(unit.size), 'f', 1, 64) + " " + unit.name
+		}
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
