@@ -11,10 +11,19 @@ import (
 // may still be returning after it reported its result.
 const leakGrace = 2 * time.Second
 
-// Main runs the tests and exits: with 1 when all passed but left goroutines or file descriptors behind,
+// RefuseVariable names the environment variable that has Main refuse kernel interfaces to the tests and to the
+// processes that they start, by a seccomp filter as that of a container: "io_uring=EPERM" or
+// "io_uring=ENOSYS,aio=EPERM".
+const RefuseVariable = "SOCKRING_TEST_REFUSE"
+
+// Main runs the tests, under the filter that RefuseVariable asks for, and exits: with 1 when all passed but left goroutines or file descriptors behind,
 // which it lists on standard error. After a failed test it does not look, since a test that stopped midway
 // seldom cleans up.
 func Main(m *testing.M) {
+	if err := refuseAsTold(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
 	startPoller()
 	goroutinesBefore, filesBefore := goroutines(), openFiles()
 	code := m.Run()

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/kerneltest/internal/wire"
+)
+
+// port is the serial port to the host.
+type port struct {
+	mu   sync.Mutex
+	file *os.File
+}
+
+// openPort opens the port and takes the terminal out of it: nothing is echoed, translated or taken for a key.
+func openPort() (*port, error) {
+	file, err := os.OpenFile(wire.Port, os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", wire.Port, os.NewSyscallError("TCGETS", err))
+	}
+	settings.Iflag, settings.Oflag, settings.Lflag = 0, 0, 0
+	settings.Cflag = unix.CS8 | unix.CREAD | unix.CLOCAL | unix.B115200
+	if err := unix.IoctlSetTermios(int(file.Fd()), unix.TCSETS, settings); err != nil {
+		return nil, fmt.Errorf("%s: %w", wire.Port, os.NewSyscallError("TCSETS", err))
+	}
+	return &port{file: file}, nil
+}
+
+// send panics when the port fails: then the host can only be told by turning the power off.
+func (p *port) send(m wire.Message) {
+	line, err := json.Marshal(m)
+	if err != nil {
+		panic(err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, err := p.file.Write(append(line, '\n')); err != nil {
+		panic(err)
+	}
+}
+
+// drain waits until the host has everything.
+func (p *port) drain() {
+	const wait = 1 // of TCSBRK: tcdrain(3)
+	unix.IoctlSetInt(int(p.file.Fd()), unix.TCSBRK, wait)
+}
+
+// output is the standard output and standard error of a package's tests. It sends whole lines, as far as tests
+// print them: a character may consist of bytes that come in two pieces.
+type output struct {
+	port *port
+	pkg  string
+	rest string
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.rest += string(p)
+	if end := strings.LastIndexByte(o.rest, '\n') + 1; end > 0 {
+		o.port.send(wire.Message{Kind: wire.Output, Package: o.pkg, Data: o.rest[:end]})
+		o.rest = o.rest[end:]
+	}
+	return len(p), nil
+}
+
+// flush sends what came after the last whole line.
+func (o *output) flush() {
+	if o.rest != "" {
+		o.port.send(wire.Message{Kind: wire.Output, Package: o.pkg, Data: o.rest})
+		o.rest = ""
+	}
+}
