@@ -15,6 +15,9 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == ringArgument {
 		os.Exit(tryRing())
 	}
+	if len(os.Args) == 3 && os.Args[1] == wire.ContainerArgument {
+		os.Exit(inContainer(os.Args[2]))
+	}
 	if os.Getpid() != 1 {
 		fmt.Fprintln(os.Stderr, "guest: runs as the first process of a virtual machine only")
 		os.Exit(2)
@@ -44,19 +47,9 @@ func main() {
 
 // work does what the plan says.
 func work(out *port) error {
-	var name unix.Utsname
-	if err := unix.Uname(&name); err != nil {
-		return os.NewSyscallError("uname", err)
-	}
-	out.send(wire.Message{Kind: wire.Hello, Data: unix.ByteSliceToString(name.Release[:])})
-
-	content, err := os.ReadFile(wire.PlanPath)
+	plan, err := begin(out, wire.PlanPath)
 	if err != nil {
 		return err
-	}
-	var plan wire.Plan
-	if err := json.Unmarshal(content, &plan); err != nil {
-		return fmt.Errorf("%s: %w", wire.PlanPath, err)
 	}
 	if err := prepare(); err != nil {
 		return err
@@ -69,7 +62,30 @@ func work(out *port) error {
 		out.send(wire.Message{Kind: wire.Absent, Data: absent})
 		return nil
 	}
-	probe(out, env)
+	return carryOut(plan, out, wire.ProbePath, env)
+}
+
+// begin says which kernel this is, and reads the plan.
+func begin(out *port, file string) (plan wire.Plan, err error) {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return plan, os.NewSyscallError("uname", err)
+	}
+	out.send(wire.Message{Kind: wire.Hello, Data: unix.ByteSliceToString(name.Release[:])})
+
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return plan, err
+	}
+	if err := json.Unmarshal(content, &plan); err != nil {
+		return plan, fmt.Errorf("%s: %w", file, err)
+	}
+	return plan, nil
+}
+
+// carryOut runs the probe program and all packages.
+func carryOut(plan wire.Plan, out *port, probeProgram string, env []string) error {
+	probe(out, probeProgram, env)
 	for _, pkg := range plan.Packages {
 		if err := runPackage(out, plan, pkg, env); err != nil {
 			return err

@@ -25,10 +25,10 @@ const (
 var environment = []string{"PATH=/bin", "HOME=/tmp", "TMPDIR=/tmp", "GOTRACEBACK=all"}
 
 // probe tells the host what the kernel can do in this mode.
-func probe(out *port, env []string) {
+func probe(out *port, program string, env []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), probeLimit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, wire.ProbePath, "-json")
+	cmd := exec.CommandContext(ctx, program, "-json")
 	cmd.Env = append(environment, env...)
 	answer, err := cmd.Output()
 	if err != nil {

@@ -20,36 +20,51 @@ type Options struct {
 	Timeout  time.Duration // for the tests of one package
 }
 
-// Build makes the image and returns the file.
-func Build(ctx context.Context, o Options) (string, error) {
+// Programs are what an image is made of: files that need nothing of the system that they run on.
+type Programs struct {
+	Guest, Probe string
+	Tests        []string // in the order of the packages
+}
+
+// BuildPrograms builds the programs into Dir/bin.
+func BuildPrograms(ctx context.Context, o Options) (Programs, error) {
 	bin := filepath.Join(o.Dir, "bin")
+	p := Programs{Guest: filepath.Join(bin, "guest"), Probe: filepath.Join(bin, "probe")}
 	if err := os.RemoveAll(bin); err != nil {
-		return "", err
+		return p, err
 	}
 	if err := os.MkdirAll(bin, 0o755); err != nil {
-		return "", err
+		return p, err
 	}
-	guest, probe := filepath.Join(bin, "guest"), filepath.Join(bin, "probe")
-	if err := buildProgram(ctx, o.Root, "./kerneltest/guest", guest, false); err != nil {
-		return "", err
+	if err := buildProgram(ctx, o.Root, "./kerneltest/guest", p.Guest, false); err != nil {
+		return p, err
 	}
-	if err := buildProgram(ctx, o.Root, "./examples/probe", probe, true); err != nil {
-		return "", err
+	if err := buildProgram(ctx, o.Root, "./examples/probe", p.Probe, true); err != nil {
+		return p, err
 	}
-	tests, err := buildTests(ctx, o.Root, bin, o.Packages)
+	names, err := buildTests(ctx, o.Root, bin, o.Packages)
+	for _, name := range names {
+		p.Tests = append(p.Tests, filepath.Join(bin, name))
+	}
+	return p, err
+}
+
+// Build makes the image and returns the file.
+func Build(ctx context.Context, o Options) (string, error) {
+	programs, err := BuildPrograms(ctx, o)
 	if err != nil {
 		return "", err
 	}
 	file := filepath.Join(o.Dir, "initramfs")
 	return file, write(file, func(a *archive) {
-		a.addFile("init", guest)
-		a.addFile(wire.ProbePath, probe)
+		a.addFile("init", programs.Guest)
+		a.addFile(wire.ProbePath, programs.Probe)
 		plan := wire.Plan{Run: o.Run, Timeout: o.Timeout}
 		for i, p := range o.Packages {
-			dir, binary := path.Join("/src", p.Path), path.Join("/bin", tests[i])
+			dir, binary := path.Join("/src", p.Path), path.Join("/bin", filepath.Base(programs.Tests[i]))
 			a.addDir(dir)
 			a.addTree(path.Join(dir, "testdata"), filepath.Join(p.Dir, "testdata"))
-			a.addFile(binary, filepath.Join(bin, tests[i]))
+			a.addFile(binary, programs.Tests[i])
 			plan.Packages = append(plan.Packages, wire.Package{Path: p.Path, Binary: binary, Dir: dir})
 		}
 		content, err := json.Marshal(plan)

@@ -19,6 +19,11 @@ const (
 	ProbePath = "/bin/probe"
 )
 
+// ContainerArgument has the guest program run in a container instead of a machine of its own: the next argument is
+// the file of its plan, beside which the probe program lies in bin/, and messages go to standard output. What is
+// refused to the tests there is up to who starts the container.
+const ContainerArgument = "-container"
+
 // ModeVariable names the mode to the guest. The kernel hands what it does not know on its command line to the
 // first process as environment.
 const ModeVariable = "KERNELTEST_MODE"
