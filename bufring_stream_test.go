@@ -25,7 +25,7 @@ type end struct {
 
 func (e end) open(t *testing.T, r *Ring) *BufRing {
 	if e.ioprio&cring.RecvSendBundle != 0 {
-		needBundles(t, r)
+		needs(t, CanSendBundle)
 	}
 	if e.incremental {
 		return newTestBufRing(t, r, e.entries, e.size, WithIncremental())

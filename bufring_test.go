@@ -392,7 +392,7 @@ func TestCompletionsOutOfOrder(t *testing.T) {
 	for name, ioprio := range map[string]uint16{"a single send": 0, "a bundle": bundled} {
 		t.Run(name, func(t *testing.T) {
 			r := newTestRing(t, 8)
-			needBundles(t, r)
+			needs(t, CanSendBundle)
 			b := newTestBufRing(t, r, 4, 4000)
 			stuckTx, stuckRx := testutil.SocketPair(t, "unix")
 			tx, rx := testutil.SocketPair(t, "unix")
@@ -457,7 +457,7 @@ func jam(t testing.TB, fd int) int {
 // TestBundleReceiveSpansTheWrap is fault 53: a bundle across the end of the ring, with short and shuffled buffers.
 func TestBundleReceiveSpansTheWrap(t *testing.T) {
 	r := newTestRing(t, 4)
-	needBundles(t, r)
+	needs(t, CanSendBundle)
 	b := newTestBufRing(t, r, 4, 100)
 	tx, rx := testutil.SocketPair(t, "unix")
 	sent := 0
@@ -511,7 +511,7 @@ func TestConsumeAfterAShortenedEntry(t *testing.T) {
 	for name, f := range shorten {
 		t.Run(name, func(t *testing.T) {
 			r := newTestRing(t, 4)
-			needBundles(t, r)
+			needs(t, CanSendBundle)
 			b := newTestBufRing(t, r, 4, 100)
 			tx, rx := testutil.SocketPair(t, "unix")
 			require.NoError(t, b.AddRange(0, 4, 100))
@@ -640,7 +640,7 @@ func TestInvalidAddressInARing(t *testing.T) {
 
 func TestBufRingDoesNotAllocate(t *testing.T) {
 	if cring.AsanEnabled {
-		t.Skip("under the address sanitizer arguments of C functions are allocated")
+		testutil.Skip(t, testutil.NeedsNoChecker, "under the address sanitizer arguments of C functions are allocated")
 	}
 	const entries = 64
 	r := newTestRing(t, 4)

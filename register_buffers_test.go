@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/sockring/uring/cring"
 	"github.com/sockring/uring/internal/testutil"
 )
 
@@ -246,16 +245,12 @@ func TestClonedBuffersOutliveTheirSource(t *testing.T) {
 
 func TestFixedBufferSendsWithoutCopy(t *testing.T) {
 	r := newTestRing(t, 4)
-	known, err := r.Probe()
-	need(t, err)
-	if !known.Has(cring.OpSendZC) {
-		t.Skip("needs IORING_OP_SEND_ZC (kernel 6.0)")
-	}
+	needs(t, CanSendZC)
 	a, b := testutil.SocketPair(t, "tcp4")
 	p := []byte("from a fixed buffer")
 	require.NoError(t, r.RegisterBuffers([][]byte{p}))
 	queued(t, r, func(s *SQE) error { return s.PrepSendZCFixed(a, p, 0, 0, 0) })
-	_, err = r.SubmitAndWait(context.Background(), 1)
+	_, err := r.SubmitAndWait(context.Background(), 1)
 	require.NoError(t, err)
 	require.EqualValues(t, len(p), reapAll(r)[0].Res)
 	q := make([]byte, 64)

@@ -374,7 +374,7 @@ func newFaultPage(t testing.TB) *faultPage {
 	t.Helper()
 	fd, _, errno := unix.Syscall(unix.SYS_USERFAULTFD, unix.O_CLOEXEC|unix.O_NONBLOCK, 0, 0)
 	if errno != 0 {
-		t.Skipf("userfaultfd(2) for faults of the kernel needs privilege: %v", errno)
+		testutil.Skip(t, testutil.NeedsPrivilege, "userfaultfd(2) for faults of the kernel: %v", errno)
 	}
 	page, err := unix.Mmap(-1, 0, unix.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	require.NoError(t, err)

@@ -284,7 +284,7 @@ func TestNewLeavesNothingBehindWhenItFails(t *testing.T) { // faults 6 and 14
 				return
 			}
 			if race.Enabled && test.resource == unix.RLIMIT_AS {
-				t.Skip("the race detector maps memory while the program runs")
+				testutil.Skip(t, testutil.NeedsNoRace, "the race detector maps memory while the program runs")
 			}
 			newTestRing(t, 4) // what is done once is done
 			idleThreads(16)

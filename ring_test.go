@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sockring/uring/cring"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 // newTestRing returns a ring that the test owns and that is closed, drained, at its end.
@@ -27,15 +28,21 @@ func newTestRing(t testing.TB, entries uint32, opts ...Option) *Ring {
 		time.Sleep(50 * time.Millisecond)
 		r, err = New(entries, opts...)
 	}
-	if errors.Is(err, errors.ErrUnsupported) {
-		t.Skipf("no io_uring here: %v", err)
-	}
+	testutil.SkipIfUnsupported(t, err)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, r.Close())
 		require.Zero(t, r.slots.live)
 	})
 	return r
+}
+
+// needs skips the test where the kernel or this process lacks any of the features, by their names in Capabilities.
+func needs(t testing.TB, features ...string) {
+	t.Helper()
+	caps, err := Probe()
+	require.NoError(t, err)
+	testutil.SkipIfUnsupported(t, caps.Require(features...))
 }
 
 // nop queues a NOP that carries v.

@@ -1,6 +1,7 @@
 package testutil
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -16,14 +17,39 @@ const leakGrace = 2 * time.Second
 // "io_uring=ENOSYS,aio=EPERM".
 const RefuseVariable = "SOCKRING_TEST_REFUSE"
 
-// Main runs the tests, under the filter that RefuseVariable asks for, and exits: with 1 when all passed but left goroutines or file descriptors behind,
-// which it lists on standard error. After a failed test it does not look, since a test that stopped midway
-// seldom cleans up.
+// Main runs the tests, under the filter that RefuseVariable asks for, and exits: with 1 when all passed but left
+// goroutines or file descriptors behind, which it lists on standard error. After a failed test it does not look, since
+// a test that stopped midway seldom cleans up.
 func Main(m *testing.M) {
+	refuse()
+	run(m)
+}
+
+// MainWithExamples is Main for a package whose examples cannot do without what need tries, and cannot skip themselves.
+// Where need returns an error that SkipIfUnsupported would skip a test for, the examples are left out and the reason
+// is printed.
+func MainWithExamples(m *testing.M, need func() error) {
+	refuse()
+	if err := need(); errors.Is(err, errors.ErrUnsupported) {
+		reason, unexpected := judge(err)
+		if unexpected != nil {
+			fmt.Fprintln(os.Stderr, unexpected)
+			os.Exit(1)
+		}
+		skipExamples(reason)
+	}
+	run(m)
+}
+
+// refuse installs the filter that RefuseVariable asks for.
+func refuse() {
 	if err := refuseAsTold(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}
+}
+
+func run(m *testing.M) {
 	startPoller()
 	goroutinesBefore, filesBefore := goroutines(), openFiles()
 	code := m.Run()

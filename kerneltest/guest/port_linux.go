@@ -61,21 +61,47 @@ type output struct {
 	port *port
 	pkg  string
 	rest string
+	said int // since the testing package's last word
 }
+
+// saidMax is how much of a test's output is sent. A serial port is slow: the comparison of two megabytes that a failed
+// assertion prints would take minutes.
+const saidMax = 64 << 10
+
+// mark opens the testing package's own words in the output of -test.v=test2json.
+const mark = "\x16"
 
 func (o *output) Write(p []byte) (int, error) {
 	o.rest += string(p)
-	if end := strings.LastIndexByte(o.rest, '\n') + 1; end > 0 {
-		o.port.send(wire.Message{Kind: wire.Output, Package: o.pkg, Data: o.rest[:end]})
-		o.rest = o.rest[end:]
-	}
+	end := strings.LastIndexByte(o.rest, '\n') + 1
+	o.send(o.rest[:end])
+	o.rest = o.rest[end:]
 	return len(p), nil
 }
 
 // flush sends what came after the last whole line.
 func (o *output) flush() {
-	if o.rest != "" {
-		o.port.send(wire.Message{Kind: wire.Output, Package: o.pkg, Data: o.rest})
-		o.rest = ""
+	o.send(o.rest)
+	o.rest = ""
+}
+
+func (o *output) send(text string) {
+	var data strings.Builder
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, mark) {
+			o.said = 0
+		}
+		switch before := o.said; {
+		case before > saidMax:
+			continue
+		case before+len(line) > saidMax:
+			line = "... and more, which is left out\n"
+			o.said = saidMax
+		}
+		o.said += len(line)
+		data.WriteString(line)
+	}
+	if data.Len() > 0 {
+		o.port.send(wire.Message{Kind: wire.Output, Package: o.pkg, Data: data.String()})
 	}
 }

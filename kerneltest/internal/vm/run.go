@@ -65,7 +65,8 @@ func Run(ctx context.Context, g Guest, limit time.Duration, each func(wire.Messa
 }
 
 // arguments are those of QEMU: no devices but two serial ports, of which the first takes the kernel's log and the
-// second is QEMU's standard output. A panic turns the power off.
+// second is QEMU's standard output. A panic turns the power off. On a busy host QEMU may be too late for the
+// timer check of old firmware, after which the kernel would panic.
 func arguments(g Guest) []string {
 	cpu := "max"
 	if g.Accel == KVM {
@@ -75,7 +76,7 @@ func arguments(g Guest) []string {
 		"-accel", string(g.Accel), "-cpu", cpu, "-smp", strconv.Itoa(processors), "-m", strconv.Itoa(memoryMiB),
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-kernel", g.Kernel, "-initrd", g.Initrd,
-		"-append", "console=ttyS0 panic=-1 " + wire.ModeVariable + "=" + string(g.Mode),
+		"-append", "console=ttyS0 panic=-1 no_timer_check " + wire.ModeVariable + "=" + string(g.Mode),
 		"-chardev", "file,id=log,path=" + g.Log, "-serial", "chardev:log",
 		"-chardev", "stdio,id=messages,signal=off", "-serial", "chardev:messages",
 	}
@@ -94,7 +95,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Log reads the kernel's log, as far as it came.
+// ReadLog reads the kernel's log, as far as it came.
 func (g Guest) ReadLog() (string, error) {
 	content, err := os.ReadFile(g.Log)
 	return string(content), err
