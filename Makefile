@@ -15,7 +15,7 @@ CHECKED   ?= -short ./...
 
 .DEFAULT_GOAL := help
 .PHONY: help deps demo test test-long lint lint-go lint-c lint-sh race asan efence cgocheck2 gcstress cross liburing \
-	fuzz bench fresh-test docs clean
+	fuzz bench fresh-test docker-test docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
@@ -90,6 +90,9 @@ cross: ## Build for where there is no cgo, no Linux, or another processor
 
 fresh-test: ## Prove demo and test in bare containers (needs Docker and debootstrap)
 	@./scripts/fresh-test
+
+docker-test: ## Build the kernel matrix's image, and run the tests in containers that refuse this and that (needs Docker)
+	@./scripts/docker-test
 
 docs: ## Show the documentation of the package
 	@$(GO) doc -all .

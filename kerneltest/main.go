@@ -39,6 +39,8 @@ type config struct {
 	limit    time.Duration // for a guest
 	timeout  time.Duration // for the tests of a package
 	fetch    bool
+	prepare  bool
+	built    bool
 	update   bool
 }
 
@@ -99,6 +101,8 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	flags.DurationVar(&cfg.limit, "limit", 12*time.Minute, "the longest that a guest may take")
 	flags.DurationVar(&cfg.timeout, "timeout", 6*time.Minute, "the longest that the tests of a package may take")
 	flags.BoolVar(&cfg.fetch, "fetch", false, "look for newer kernels than those in .cache/")
+	flags.BoolVar(&cfg.prepare, "prepare", false, "fetch the kernels and build the programs, and run nothing")
+	flags.BoolVar(&cfg.built, "built", false, "take the programs that -prepare built as they are")
 	flags.BoolVar(&cfg.update, "update", false, "rewrite kerneltest/expected with the skips of this run")
 	if err := flags.Parse(args); err != nil {
 		return cfg, err

@@ -36,9 +36,13 @@ func matrix(ctx context.Context, cfg config, stdout io.Writer) (green bool, err 
 	}
 	defer unlock()
 	m, err := prepare(ctx, cfg, stdout)
-	if err != nil {
+	if err != nil || cfg.prepare {
+		return err == nil, err
+	}
+	if m.accel, err = vm.Choose(ctx, cfg.cache, m.guest(job{m.kernels[0], wire.On})); err != nil {
 		return false, err
 	}
+	fmt.Fprintf(stdout, "booting %d kernels under %s\n", len(m.kernels), m.accel)
 	var jobs []job
 	for _, mode := range cfg.modes { // the slow mode first, for all kernels, so that the processors end up busy alike
 		for _, k := range m.kernels {
@@ -96,16 +100,9 @@ func prepare(ctx context.Context, cfg config, stdout io.Writer) (*machine, error
 	say("building the tests of %d packages", len(packages))
 	m.initrd, err = image.Build(ctx, image.Options{
 		Root: cfg.root, Dir: cfg.cache, Packages: packages, Run: cfg.run, Timeout: cfg.timeout,
+		Built: cfg.built,
 	})
-	if err != nil {
-		return nil, err
-	}
-	m.accel, err = vm.Choose(ctx, cfg.cache, m.guest(job{m.kernels[0], wire.On}))
-	if err != nil {
-		return nil, err
-	}
-	say("booting %d kernels under %s", len(m.kernels), m.accel)
-	return m, nil
+	return m, err
 }
 
 func (m *machine) guest(j job) vm.Guest {

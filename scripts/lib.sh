@@ -77,6 +77,22 @@ go_env() {
 	export GOFLAGS
 }
 
+# go_setting NAME prints this machine's setting of Go, or nothing where there is no Go.
+go_setting() {
+	(find_go && go env "$1") || true
+}
+
+# need_docker stops where there is no Docker that answers.
+need_docker() {
+	command -v docker >/dev/null || die "please install Docker"
+	docker version >/dev/null 2>&1 || die "the Docker daemon does not answer"
+}
+
+# apt_settings prints the machine's settings of apt that its mirror may need.
+apt_settings() {
+	apt-config dump | grep -E '^Acquire::(https?::|Check-|Retries)' || true
+}
+
 # derive_source SUITES DIR [ARCHIVE] writes to DIR an apt source for other suites of this machine's distribution: the
 # machine's own entry (mirror, options, keyring), with only the suites replaced. ARCHIVE is -security where they are
 # those of the security archive.

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 )
 
@@ -27,8 +26,12 @@ func goTool(ctx context.Context, dir string, env []string, args ...string) ([]by
 	return out, nil
 }
 
-// buildProgram builds a program of this workspace into file, without C where it needs none.
-func buildProgram(ctx context.Context, root, pkg, file string, cgo bool) error {
+// buildProgram builds a program of this workspace into file, without C where it needs none. With built it takes a
+// file that is there as it is.
+func buildProgram(ctx context.Context, root, pkg, file string, cgo, built bool) error {
+	if built && exists(file) {
+		return nil
+	}
 	args, env := []string{"build", "-o", file}, []string{"CGO_ENABLED=0"}
 	if cgo {
 		args, env = append(args, static...), []string{"CGO_ENABLED=1"}
@@ -38,17 +41,25 @@ func buildProgram(ctx context.Context, root, pkg, file string, cgo bool) error {
 }
 
 // buildTests builds the test binaries of the packages into dir and returns their names, in the order of the
-// packages.
-func buildTests(ctx context.Context, root, dir string, packages []Package) ([]string, error) {
+// packages. With built it takes those that are there as they are.
+func buildTests(ctx context.Context, root, dir string, packages []Package, built bool) ([]string, error) {
 	var names []string
-	for i, p := range packages {
-		// Several packages may end in the same word, so a number keeps them apart.
-		name := strconv.Itoa(i) + "-" + filepath.Base(p.Path) + ".test"
-		args := append([]string{"test", "-c", "-o", filepath.Join(dir, name)}, static...)
+	for _, p := range packages {
+		name := strings.ReplaceAll(p.Path, "/", "_") + ".test" // several packages may end in the same word
+		names = append(names, name)
+		file := filepath.Join(dir, name)
+		if built && exists(file) {
+			continue
+		}
+		args := append([]string{"test", "-c", "-o", file}, static...)
 		if _, err := goTool(ctx, root, []string{"CGO_ENABLED=1"}, append(args, p.Path)...); err != nil {
 			return nil, err
 		}
-		names = append(names, name)
 	}
 	return names, nil
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }

@@ -18,6 +18,9 @@ type Options struct {
 	Packages []Package     // whose tests to run
 	Run      string        // which of them, as go test -run takes it; empty for all
 	Timeout  time.Duration // for the tests of one package
+
+	// Built has the programs that are in Dir already taken as they are, where the source cannot have changed since.
+	Built bool
 }
 
 // Programs are what an image is made of: files that need nothing of the system that they run on.
@@ -30,19 +33,21 @@ type Programs struct {
 func BuildPrograms(ctx context.Context, o Options) (Programs, error) {
 	bin := filepath.Join(o.Dir, "bin")
 	p := Programs{Guest: filepath.Join(bin, "guest"), Probe: filepath.Join(bin, "probe")}
-	if err := os.RemoveAll(bin); err != nil {
-		return p, err
+	if !o.Built {
+		if err := os.RemoveAll(bin); err != nil {
+			return p, err
+		}
 	}
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return p, err
 	}
-	if err := buildProgram(ctx, o.Root, "./kerneltest/guest", p.Guest, false); err != nil {
+	if err := buildProgram(ctx, o.Root, "./kerneltest/guest", p.Guest, false, o.Built); err != nil {
 		return p, err
 	}
-	if err := buildProgram(ctx, o.Root, "./examples/probe", p.Probe, true); err != nil {
+	if err := buildProgram(ctx, o.Root, "./examples/probe", p.Probe, true, o.Built); err != nil {
 		return p, err
 	}
-	names, err := buildTests(ctx, o.Root, bin, o.Packages)
+	names, err := buildTests(ctx, o.Root, bin, o.Packages, o.Built)
 	for _, name := range names {
 		p.Tests = append(p.Tests, filepath.Join(bin, name))
 	}
