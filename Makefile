@@ -91,7 +91,7 @@ cross: ## Build for where there is no cgo, no Linux, or another processor
 fresh-test: ## Prove demo and test in bare containers (needs Docker and debootstrap)
 	@./scripts/fresh-test
 
-docker-test: ## Build the kernel matrix's image, and run the tests in containers that refuse this and that (needs Docker)
+docker-test: ## Build the kernel matrix's image, and run the tests in containers of many kinds (needs Docker)
 	@./scripts/docker-test
 
 docs: ## Show the documentation of the package

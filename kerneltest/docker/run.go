@@ -23,14 +23,18 @@ const cleanUp = 30 * time.Second
 // runner runs containers one after the other.
 type runner struct {
 	root, tree, image string
-	packages          []string // that have to report
+	packages          []string // that have to report, where the plan has any
 	limit             time.Duration
 }
 
 // run runs the tests in a container and returns how they did. What went wrong is among its failures.
 func (r *runner) run(ctx context.Context, s setting) result.Run {
 	start := time.Now()
-	c := result.NewCollector(result.Run{Mode: wire.Mode(s.name)}, r.packages)
+	packages := r.packages
+	if s.plan == probePlan {
+		packages = nil
+	}
+	c := result.NewCollector(result.Run{Mode: wire.Mode(s.name)}, packages)
 	done := c.End(r.container(ctx, s, c.Add), "")
 	done.Seconds = time.Since(start).Seconds()
 	return done

@@ -13,8 +13,14 @@ import (
 	"github.com/sockring/uring/kerneltest/internal/wire"
 )
 
+// The plans in the tree.
+const (
+	fullPlan  = "plan.json"  // the probe program, and the tests of all packages
+	probePlan = "probe.json" // the probe program alone
+)
+
 // makeTree builds what the containers start from in o.Dir: the programs in bin, the files that the tests need in src,
-// and the plan. It returns the probe program.
+// and the plans. It returns the probe program.
 func makeTree(ctx context.Context, o image.Options) (probe string, err error) {
 	programs, err := image.BuildPrograms(ctx, o)
 	if err != nil {
@@ -35,11 +41,18 @@ func makeTree(ctx context.Context, o image.Options) (probe string, err error) {
 			Dir:    path.Join(mounted, "src", p.Path),
 		})
 	}
-	content, err := json.Marshal(plan)
-	if err != nil {
+	if err := writePlan(filepath.Join(o.Dir, fullPlan), plan); err != nil {
 		return "", err
 	}
-	return programs.Probe, os.WriteFile(filepath.Join(o.Dir, "plan.json"), content, 0o644)
+	return programs.Probe, writePlan(filepath.Join(o.Dir, probePlan), wire.Plan{})
+}
+
+func writePlan(file string, plan wire.Plan) error {
+	content, err := json.Marshal(plan)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, content, 0o644)
 }
 
 // copyTestdata makes a directory for the tests of a package, with the testdata that the package has in dir, if any.
