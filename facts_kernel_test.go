@@ -56,6 +56,7 @@ func TestFact23WaitsSurviveSignals(t *testing.T) {
 // TestFact27AThreadTakesItsRequestsWithIt submits a receive from a thread that then ends: it will not receive.
 // Kernels cancel it when the thread ends, or when there would be something to receive.
 func TestFact27AThreadTakesItsRequestsWithIt(t *testing.T) {
+	needs(t, CanSetup)
 	for name, opts := range map[string][]Option{
 		"any thread may reap": {WithPlainFd(), WithoutFlags(SetupSingleIssuer | SetupDeferTaskrun)},
 		"one thread alone":    {WithPlainFd()},

@@ -72,7 +72,8 @@ func foreignBytes(slices [][]byte) (n int) {
 // TestFact24UnpinnedMemoryIsCorruptedSilently is done in a child: what the kernel overwrites could be anybody's.
 func TestFact24UnpinnedMemoryIsCorruptedSilently(t *testing.T) {
 	if race.Enabled || cring.AsanEnabled {
-		testutil.Skip(t, testutil.NeedsNoChecker, "the detectors keep freed memory from being used again; their own tests follow")
+		testutil.Skip(t, testutil.NeedsNoChecker,
+			"the detectors keep freed memory from being used again; their own tests follow")
 	}
 	if !testutil.InChild() {
 		child := testutil.ReExec(t, t.Name(), "GODEBUG=", "GOGC=100")

@@ -22,6 +22,7 @@ func newCRing(t testing.TB, entries uint32, flags SetupFlags) *ctest.Ring {
 }
 
 func TestAdoptSharesARingWithC(t *testing.T) {
+	needs(t, CanSetup)
 	for _, flags := range []SetupFlags{0, SetupSingleIssuer | SetupDeferTaskrun, SetupSQPoll} {
 		c := newCRing(t, 8, flags)
 		r, err := Adopt(c.Pointer())
@@ -63,6 +64,7 @@ func TestAdoptSharesARingWithC(t *testing.T) {
 }
 
 func TestCSubmitsWhatGoFilled(t *testing.T) {
+	needs(t, CanSetup)
 	c := newCRing(t, 2, 0)
 	r, err := Adopt(c.Pointer())
 	require.NoError(t, err)
@@ -84,6 +86,7 @@ func TestCSubmitsWhatGoFilled(t *testing.T) {
 }
 
 func TestCloseOfAnAdoptedRingEndsOnlyOurs(t *testing.T) {
+	needs(t, CanSetup)
 	c := newCRing(t, 8, 0)
 	r, err := Adopt(c.Pointer())
 	require.NoError(t, err)
@@ -119,6 +122,7 @@ func TestCloseOfAnAdoptedRingEndsOnlyOurs(t *testing.T) {
 }
 
 func TestAdoptRefusesWhatItCannotServe(t *testing.T) {
+	needs(t, CanSetup)
 	_, err := Adopt(nil)
 	require.ErrorIs(t, err, unix.EINVAL)
 	for _, flags := range []SetupFlags{SetupSQE128, SetupCQE32, SetupIOPoll} {
@@ -150,6 +154,7 @@ func TestCCodeMayUseARingOfNew(t *testing.T) {
 }
 
 func TestAdoptedRingLosesWhatGoRegistered(t *testing.T) {
+	needs(t, CanSetup)
 	c := newCRing(t, 4, 0)
 	for range 2 { // the second time would be EBUSY
 		r, err := Adopt(c.Pointer())

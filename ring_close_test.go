@@ -49,6 +49,7 @@ func ringOfLostThread(t testing.TB, fill func(r *Ring), opts ...Option) *Ring {
 }
 
 func TestCloseEndsEveryKindOfOperation(t *testing.T) { // fault 66
+	needs(t, CanSetup)
 	testutil.Timeout(t, time.Minute)
 	listener, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	require.NoError(t, err)
@@ -89,6 +90,7 @@ func TestCloseEndsEveryKindOfOperation(t *testing.T) { // fault 66
 }
 
 func TestClosedRingAnswersWithoutItsMemory(t *testing.T) {
+	needs(t, CanSetup)
 	r, err := New(4)
 	require.NoError(t, err)
 	flags, features := r.Flags(), r.Features()
@@ -119,6 +121,7 @@ func TestClosedRingAnswersWithoutItsMemory(t *testing.T) {
 }
 
 func TestCloseFromACompletionEndsTheRingAfterIt(t *testing.T) { // fault 67
+	needs(t, CanSetup)
 	testutil.Timeout(t, time.Minute)
 	r, err := New(4)
 	require.NoError(t, err)
@@ -143,6 +146,7 @@ func TestCloseFromACompletionEndsTheRingAfterIt(t *testing.T) { // fault 67
 }
 
 func TestCallsFromWithinTheTeardownReturn(t *testing.T) { // fault 67
+	needs(t, CanSetup)
 	testutil.Timeout(t, time.Minute)
 	for _, ownerLives := range []bool{true, false} {
 		calls := 0
@@ -180,6 +184,7 @@ func TestCallsFromWithinTheTeardownReturn(t *testing.T) { // fault 67
 }
 
 func TestCloseAfterTheThreadEndedUnpinsAndResolves(t *testing.T) { // fault 24, FACTS 27
+	needs(t, CanSetup)
 	a, b := testutil.SocketPair(t, "unix")
 	p := make([]byte, 64)
 	r := ringOfLostThread(t, func(r *Ring) { recvOp(t, r, a, p).SetData64(7) })
@@ -198,6 +203,7 @@ func TestCloseAfterTheThreadEndedUnpinsAndResolves(t *testing.T) { // fault 24, 
 }
 
 func TestCloseKeepsWhatAPollingThreadHasOfALostOwner(t *testing.T) { // fault 24
+	needs(t, CanSetup)
 	if !testutil.InChild() { // what is kept on purpose is a leak to everything that looks for leaks
 		child := testutil.ReExec(t, t.Name())
 		require.Zero(t, child.ExitCode, child.Output)
@@ -220,6 +226,7 @@ func TestCloseKeepsWhatAPollingThreadHasOfALostOwner(t *testing.T) { // fault 24
 }
 
 func TestCloseOfALostThreadsRingLeavesTheCallersRingAlone(t *testing.T) {
+	needs(t, CanSetup)
 	// Without SINGLE_ISSUER the kernel does not keep other threads from the lost ring.
 	lost := ringOfLostThread(t, func(r *Ring) { nop(t, r, 1) }, WithoutFlags(SetupSingleIssuer))
 	r := newTestRing(t, 4)
@@ -232,6 +239,7 @@ func TestCloseOfALostThreadsRingLeavesTheCallersRingAlone(t *testing.T) {
 }
 
 func TestSQEHelpsAWaitingCloseAlong(t *testing.T) {
+	needs(t, CanSetup)
 	testutil.Timeout(t, time.Minute)
 	r, err := New(4)
 	require.NoError(t, err)
@@ -252,6 +260,7 @@ func TestSQEHelpsAWaitingCloseAlong(t *testing.T) {
 }
 
 func TestCloseFromSixteenGoroutinesWithTheOwnerWaiting(t *testing.T) { // fault 67
+	needs(t, CanSetup)
 	testutil.Timeout(t, time.Minute)
 	r, err := New(8)
 	require.NoError(t, err)
@@ -277,6 +286,7 @@ func TestCloseFromSixteenGoroutinesWithTheOwnerWaiting(t *testing.T) { // fault 
 }
 
 func TestCloseOfAnOwnerThatDoesNotComeBackIsBounded(t *testing.T) {
+	needs(t, CanSetup)
 	r, err := New(4, WithCloseTimeout(10*time.Millisecond))
 	require.NoError(t, err)
 	closed := make(chan error)
@@ -288,6 +298,7 @@ func TestCloseOfAnOwnerThatDoesNotComeBackIsBounded(t *testing.T) {
 }
 
 func TestRingDescriptorClosedBehindItsBack(t *testing.T) { // fault 69
+	needs(t, CanSetup)
 	r, err := New(4, WithPlainFd(), WithCloseTimeout(10*time.Millisecond))
 	require.NoError(t, err)
 	require.NoError(t, unix.Close(r.Fd()))
@@ -301,6 +312,7 @@ func TestRingDescriptorClosedBehindItsBack(t *testing.T) { // fault 69
 }
 
 func TestCloseSaysAloudWhatTheKernelKeeps(t *testing.T) { // fault 71
+	needs(t, CanSetup)
 	if !testutil.InChild() { // what is kept on purpose is a leak to everything that looks for leaks
 		child := testutil.ReExec(t, t.Name())
 		require.Zero(t, child.ExitCode, child.Output)

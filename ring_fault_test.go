@@ -69,6 +69,7 @@ func TestFailedHeadCancelsItsChain(t *testing.T) { // fault 29
 }
 
 func TestEnterThatTheKernelRefuses(t *testing.T) { // faults 20 and 22
+	needs(t, CanSetup)
 	for _, test := range []struct {
 		name  string
 		errno unix.Errno
@@ -201,6 +202,7 @@ func TestCancelRacesCompletion(t *testing.T) { // fault 65
 }
 
 func TestRingWithOneProcessor(t *testing.T) { // fault 113
+	needs(t, CanSetup)
 	if !testutil.InChild() {
 		child := testutil.ReExec(t, t.Name(), "GOMAXPROCS=1")
 		require.Zero(t, child.ExitCode, child.Output)

@@ -50,6 +50,7 @@ var ringKinds = map[string][]Option{
 }
 
 func TestEveryOperationEndsOnceWhateverHappens(t *testing.T) {
+	needs(t, CanSetup)
 	testutil.Timeout(t, 2*time.Minute)
 	rd, _ := testPipe(t)
 	kinds := []string{"default", "plain", "coop", "sqpoll", "small completion"}

@@ -68,6 +68,7 @@ func TestNewRefusesWhatTheKernelWouldWithABareEINVAL(t *testing.T) { // faults 8
 }
 
 func TestNewPassesOnWhatOnlyTheKernelKnows(t *testing.T) { // faults 10 and 12
+	needs(t, CanSetup)
 	rd, _ := testPipe(t)
 	for _, test := range []struct {
 		name string
@@ -345,6 +346,7 @@ func addressSpace() uint64 {
 }
 
 func TestLostRingIsReportedAndFreesNothing(t *testing.T) { // fault 60
+	needs(t, CanSetup)
 	if !testutil.InChild() {
 		child := testutil.ReExec(t, t.Name(), "ASAN_OPTIONS=detect_leaks=0") // the leak is what is tested
 		require.Zero(t, child.ExitCode, child.Output)

@@ -72,6 +72,7 @@ func TestSQPollWakesTheSleepingThreadForAMinimumWait(t *testing.T) {
 }
 
 func TestSQPollCloseCancelsWhatIsInFlight(t *testing.T) {
+	needs(t, CanSetup)
 	r, err := New(4, WithSQPoll(time.Millisecond, -1))
 	require.NoError(t, err)
 	rd, _ := testPipe(t)

@@ -195,6 +195,7 @@ func TestCloseWithUnsubmittedEntriesResolvesThem(t *testing.T) {
 }
 
 func TestCloseAfterTheOwnersThreadEnded(t *testing.T) {
+	needs(t, CanSetup)
 	made := make(chan *Ring)
 	go func() { // returns locked, so its thread ends
 		r, err := New(4)

@@ -154,6 +154,7 @@ func TestSkipSuccessIsForOperationsThatNameNothing(t *testing.T) {
 }
 
 func TestCloseResolvesASilentOperationThatWasNotSubmitted(t *testing.T) {
+	needs(t, CanSetup)
 	r, err := New(4)
 	require.NoError(t, err)
 	silent(t, r, 5, func(s *SQE) error { return s.PrepClose(-1) })

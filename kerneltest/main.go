@@ -29,9 +29,10 @@ func main() {
 // config is what the flags say.
 type config struct {
 	root     string
-	cache    string
+	cache    string // where guests are made
+	kernels  string // where kernels are kept, and what is known of QEMU
 	lines    []kernel.Line
-	modes    []wire.Mode
+	modes    []modeOf
 	packages []string
 	run      string
 	json     string
@@ -93,7 +94,7 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	}
 	lines := flags.String("kernels", "5.10,6.1,6.12,6.18,7",
 		"lines of kernels, of each the newest in any suite: 6.12 for 6.12.x, 7 for 7.x, 6 for 6.x")
-	modes := flags.String("modes", join(wire.Modes), "what is done to io_uring, see above")
+	modes := flags.String("modes", join(wire.Modes), "what is done to io_uring, see above; 6.12:off is for one line only")
 	packages := flags.String("packages", "./...,./examples/...", "patterns of packages, as go list takes them")
 	flags.StringVar(&cfg.run, "run", "", "only tests that match, as go test -run takes it")
 	flags.StringVar(&cfg.json, "json", "", "write all results to `FILE`")
@@ -114,11 +115,8 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	if cfg.lines, err = kernel.ParseLines(*lines); err != nil {
 		return cfg, err
 	}
-	for _, word := range strings.Split(*modes, ",") {
-		if !slices.Contains(wire.Modes, wire.Mode(word)) {
-			return cfg, fmt.Errorf("%q is no mode; modes are %s", word, join(wire.Modes))
-		}
-		cfg.modes = append(cfg.modes, wire.Mode(word))
+	if cfg.modes, err = parseModes(*modes); err != nil {
+		return cfg, err
 	}
 	cfg.packages = strings.Split(*packages, ",")
 	if cfg.update && cfg.run != "" {
@@ -131,7 +129,30 @@ func parse(args []string, stderr io.Writer) (config, error) {
 		return cfg, err
 	}
 	cfg.cache = filepath.Join(cfg.root, ".cache", "kerneltest")
+	cfg.kernels = filepath.Join(cfg.cache, "kernels")
 	return cfg, nil
+}
+
+// modeOf is a mode to run, on all kernels or on one line of them.
+type modeOf struct {
+	line kernel.Line // empty for all
+	mode wire.Mode
+}
+
+// parseModes reads a list as "on,6.12:eperm".
+func parseModes(list string) ([]modeOf, error) {
+	var modes []modeOf
+	for _, word := range strings.Split(list, ",") {
+		line, mode, bound := strings.Cut(word, ":")
+		if !bound {
+			line, mode = "", word
+		}
+		if !slices.Contains(wire.Modes, wire.Mode(mode)) {
+			return nil, fmt.Errorf("%q is no mode; modes are %s", mode, join(wire.Modes))
+		}
+		modes = append(modes, modeOf{kernel.Line(line), wire.Mode(mode)})
+	}
+	return modes, nil
 }
 
 func join(modes []wire.Mode) string {

@@ -39,14 +39,16 @@ func matrix(ctx context.Context, cfg config, stdout io.Writer) (green bool, err 
 	if err != nil || cfg.prepare {
 		return err == nil, err
 	}
-	if m.accel, err = vm.Choose(ctx, cfg.cache, m.guest(job{m.kernels[0], wire.On})); err != nil {
+	if m.accel, err = vm.Choose(ctx, cfg.kernels, m.guest(job{m.kernels[0], wire.On})); err != nil {
 		return false, err
 	}
 	fmt.Fprintf(stdout, "booting %d kernels under %s\n", len(m.kernels), m.accel)
 	var jobs []job
 	for _, mode := range cfg.modes { // the slow mode first, for all kernels, so that the processors end up busy alike
 		for _, k := range m.kernels {
-			jobs = append(jobs, job{k, mode})
+			if mode.line == "" || mode.line == k.Line {
+				jobs = append(jobs, job{k, mode.mode})
+			}
 		}
 	}
 	m.progress = newProgress(stdout, len(jobs)*(len(m.paths)+1))
@@ -80,7 +82,7 @@ func prepare(ctx context.Context, cfg config, stdout io.Writer) (*machine, error
 	}
 	m := &machine{cfg: cfg, start: time.Now()}
 	say := func(format string, args ...any) { fmt.Fprintf(stdout, format+"\n", args...) }
-	store := kernel.Store{Root: cfg.root, Dir: filepath.Join(cfg.cache, "kernels"), Say: say}
+	store := kernel.Store{Root: cfg.root, Dir: cfg.kernels, Say: say}
 	if err := os.MkdirAll(store.Dir, 0o755); err != nil {
 		return nil, err
 	}

@@ -40,6 +40,12 @@ as_root() {
 	fi
 }
 
+# apt_install runs a command of apt-get that installs something, without a question.
+apt_install() {
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 \
+		--no-install-recommends "$@" </dev/null
+}
+
 # go_version DIR prints the version of DIR/go itself, whatever toolchain it would switch to.
 go_version() {
 	(cd / && GOTOOLCHAIN=local "$1/go" version 2>/dev/null) | sed -n 's/^go version go\([0-9.]*\).*/\1/p'

@@ -49,8 +49,9 @@ var position = regexp.MustCompile(`^\s*[\w.-]+\.go:\d+: `)
 func SkipReason(output []string) string {
 	var reason []string
 	for _, line := range output {
-		if !strings.Contains(line, "--- SKIP: ") {
-			reason = append(reason, strings.TrimSpace(position.ReplaceAllString(line, "")))
+		text := strings.TrimSpace(position.ReplaceAllString(line, ""))
+		if text != "" && !strings.HasPrefix(text, "--- SKIP: ") {
+			reason = append(reason, text)
 		}
 	}
 	if len(reason) == 0 {

@@ -14,7 +14,7 @@ const leakGrace = 2 * time.Second
 
 // RefuseVariable names the environment variable that has Main refuse kernel interfaces to the tests and to the
 // processes that they start, by a seccomp filter as that of a container: "io_uring=EPERM" or
-// "io_uring=ENOSYS,aio=EPERM".
+// "io_uring=ENOSYS,aio=EPERM". The cache of go test does not know that it was read: use -count=1.
 const RefuseVariable = "SOCKRING_TEST_REFUSE"
 
 // Main runs the tests, under the filter that RefuseVariable asks for, and exits: with 1 when all passed but left

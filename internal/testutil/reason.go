@@ -16,6 +16,8 @@ const (
 	NeedsNoRace    Reason = "no race detector"  // the detector allocates and maps memory
 	NeedsAsan      Reason = "address sanitizer" // it is about the sanitizer
 	NeedsNoChecker Reason = "no memory checker" // the checkers change what it is about
+	NeedsQEMU      Reason = "QEMU and a kernel" // it boots a virtual machine
+	NeedsDebian    Reason = "Debian"            // it asks a program of Debian
 )
 
 // Skip skips the test. Its reason is followed by what was found, in the form that SkipIfUnsupported has.

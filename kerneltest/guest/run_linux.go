@@ -22,7 +22,8 @@ const (
 )
 
 // environment is what tests find besides what the mode adds.
-var environment = []string{"PATH=/bin", "HOME=/tmp", "TMPDIR=/tmp", "GOTRACEBACK=all"}
+// KERNELTEST tells them that the machine is theirs to break.
+var environment = []string{"PATH=/bin", "HOME=/tmp", "TMPDIR=/tmp", "GOTRACEBACK=all", "KERNELTEST=1"}
 
 // probe tells the host what the kernel can do in this mode.
 func probe(out *port, program string, env []string) {
