@@ -37,7 +37,9 @@ func TestJudge(t *testing.T) {
 			},
 		},
 		{
-			"refused for another reason", setting{refusals: []string{ringENOSYS}}, aioChosen,
+			"refused for another reason",
+			setting{refusals: []string{ringENOSYS}},
+			aioChosen,
 			[]string{"uring should be refused as a seccomp filter answers ENOSYS"},
 		},
 	}
