@@ -271,12 +271,13 @@ func TestNewWorksWhereRegistrationIsRefused(t *testing.T) { // fault 3
 func TestNewLeavesNothingBehindWhenItFails(t *testing.T) { // faults 6 and 14
 	for _, test := range []struct {
 		name     string
+		entries  uint32
 		resource int
 		limit    func() uint64
 		want     unix.Errno
 	}{
-		{"no descriptors left", unix.RLIMIT_NOFILE, func() uint64 { return uint64(lowestFreeFd(t)) }, unix.EMFILE},
-		{"no address space left", unix.RLIMIT_AS, addressSpace, unix.ENOMEM},
+		{"no descriptors left", 4, unix.RLIMIT_NOFILE, func() uint64 { return uint64(lowestFreeFd(t)) }, unix.EMFILE},
+		{"no address space left", 32768, unix.RLIMIT_AS, addressSpace, unix.ENOMEM},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if !testutil.InChild() {
@@ -294,7 +295,7 @@ func TestNewLeavesNothingBehindWhenItFails(t *testing.T) { // faults 6 and 14
 			var old unix.Rlimit
 			require.NoError(t, unix.Getrlimit(test.resource, &old))
 			require.NoError(t, unix.Setrlimit(test.resource, &unix.Rlimit{Cur: test.limit(), Max: old.Max}))
-			_, err := New(32768)
+			_, err := New(test.entries)
 			require.NoError(t, unix.Setrlimit(test.resource, &old))
 			require.ErrorIs(t, err, test.want)
 			require.NotErrorIs(t, err, ErrUnsupported)

@@ -36,7 +36,7 @@ var (
 	plainUser   = []string{"--user", "1000:1000"}
 	noPrivilege = []string{"--cap-drop=ALL", "--security-opt", "no-new-privileges"}
 	readOnly    = []string{"--read-only", "--tmpfs", "/tmp"}
-	memlock     = []string{"--ulimit", "memlock=1048576:1048576"} // bytes; what Docker gives is 8 MiB or no limit
+	memlock     = []string{"--ulimit", "memlock=4194304:4194304"} // bytes; room for the largest ring
 	memlockOld  = []string{"--ulimit", "memlock=65536:65536"}     // the default of older distributions
 )
 
