@@ -68,7 +68,7 @@ func TestProfilesAreThere(t *testing.T) {
 
 func TestArguments(t *testing.T) {
 	s := setting{name: "x", profile: "p.json", options: []string{"--read-only"}, plan: fullPlan}
-	require.Equal(t, strings.Fields("run --rm --name n --network none -v /tree:/kerneltest:ro"+
+	require.Equal(t, strings.Fields("run --rm --name n --network none --tmpfs /tmp -v /tree:/kerneltest:ro"+
 		" --security-opt seccomp=/root/kerneltest/seccomp/p.json --read-only image"+
 		" /kerneltest/bin/guest -container /kerneltest/plan.json"), s.arguments("/root", "/tree", "image", "n"))
 }
