@@ -3,7 +3,9 @@ package image
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"time"
@@ -36,6 +38,10 @@ func Build(ctx context.Context, o Options) (string, error) {
 	if err := buildProgram(ctx, o.Root, "./examples/probe", probe, true); err != nil {
 		return "", err
 	}
+	shell, err := exec.LookPath("busybox")
+	if err != nil {
+		return "", fmt.Errorf("%w; scripts/install-kerneltest-deps installs it", err)
+	}
 	tests, err := buildTests(ctx, o.Root, bin, o.Packages)
 	if err != nil {
 		return "", err
@@ -44,6 +50,7 @@ func Build(ctx context.Context, o Options) (string, error) {
 	return file, write(file, func(a *archive) {
 		a.addFile("init", guest)
 		a.addFile(wire.ProbePath, probe)
+		a.addFile("/bin/sh", shell) // some tests start a command
 		plan := wire.Plan{Run: o.Run, Timeout: o.Timeout}
 		for i, p := range o.Packages {
 			dir, binary := path.Join("/src", p.Path), path.Join("/bin", tests[i])
