@@ -27,10 +27,9 @@ func Main(m *testing.M) {
 	run(m)
 }
 
-// MainWithExamples is Main for a package with examples that cannot do without what this kernel may lack, and cannot skip
-// themselves. need tells of each example that needs anything, by its name or "Example*" for all, what stands in its
-// way: those of which it is an error that SkipIfUnsupported would skip a test for are left out, and the reason is
-// printed.
+// MainWithExamples is Main for a package with examples that cannot do without what this kernel may lack, and cannot
+// skip themselves. need tells of each such example, by its name or "Example*" for all, what stands in its way. Those
+// of which it is an error that SkipIfUnsupported would skip a test for are left out, and the reason is printed.
 func MainWithExamples(m *testing.M, need map[string]func() error) {
 	refuse()
 	if InChild() { // it runs one test, which may want to try things itself first
