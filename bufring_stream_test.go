@@ -268,6 +268,7 @@ func TestBufRingStreams(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			needs(t, CanSendSelect)
 			testutil.Timeout(t, hangLimit)
 			s := newStream(t, tt.network, tt.out, tt.in, tt.total)
 			s.run()

@@ -140,6 +140,9 @@ func TestEntryThatMakesNoSense(t *testing.T) { // fault 25
 		{"flags", func(raw *cring.SQE) { raw.Flags = 0x80 }},
 		{"ioprio", func(raw *cring.SQE) { raw.Opcode, raw.IOPrio = cring.OpRecv, 1<<15 }},
 	} {
+		if test.name == "ioprio" && !has(t, CanSendPollFirst) {
+			continue // the field was not looked at before it had a meaning
+		}
 		s, err := r.SQE()
 		require.NoError(t, err)
 		s.SetData(test.name)

@@ -45,6 +45,18 @@ func needs(t testing.TB, features ...string) {
 	testutil.SkipIfUnsupported(t, caps.Require(features...))
 }
 
+// has reports whether the kernel and this process have a feature, by its name in Capabilities.
+func has(t testing.TB, feature string) bool {
+	t.Helper()
+	caps, err := Probe()
+	require.NoError(t, err)
+	err = caps.Require(feature)
+	if !errors.Is(err, errors.ErrUnsupported) {
+		require.NoError(t, err)
+	}
+	return err == nil
+}
+
 // nop queues a NOP that carries v.
 func nop(t testing.TB, r *Ring, v uint64) {
 	t.Helper()

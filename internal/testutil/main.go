@@ -3,7 +3,9 @@ package testutil
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"testing"
 	"time"
 )
@@ -25,19 +27,28 @@ func Main(m *testing.M) {
 	run(m)
 }
 
-// MainWithExamples is Main for a package whose examples cannot do without what need tries, and cannot skip themselves.
-// Where need returns an error that SkipIfUnsupported would skip a test for, the examples are left out and the reason
-// is printed.
-func MainWithExamples(m *testing.M, need func() error) {
+// MainWithExamples is Main for a package with examples that cannot do without what this kernel may lack, and cannot
+// skip themselves. need tells of each such example, by its name or "Example*" for all, what stands in its way. Those
+// of which it is an error that SkipIfUnsupported would skip a test for are left out, and the reason is printed.
+func MainWithExamples(m *testing.M, need map[string]func() error) {
 	refuse()
-	if err := need(); errors.Is(err, errors.ErrUnsupported) {
+	if InChild() { // it runs one test, which may want to try things itself first
+		run(m)
+	}
+	left := map[string]string{} // reasons
+	for _, example := range slices.Sorted(maps.Keys(need)) {
+		err := need[example]()
+		if !errors.Is(err, errors.ErrUnsupported) {
+			continue // any other error shows in the example
+		}
 		reason, unexpected := judge(err)
 		if unexpected != nil {
 			fmt.Fprintln(os.Stderr, unexpected)
 			os.Exit(1)
 		}
-		skipExamples(reason)
+		left[example] = reason
 	}
+	skipExamples(left)
 	run(m)
 }
 

@@ -3,7 +3,9 @@ package image
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"time"
@@ -56,6 +58,10 @@ func BuildPrograms(ctx context.Context, o Options) (Programs, error) {
 
 // Build makes the image and returns the file.
 func Build(ctx context.Context, o Options) (string, error) {
+	shell, err := exec.LookPath("busybox")
+	if err != nil {
+		return "", fmt.Errorf("%w; scripts/install-kerneltest-deps installs it", err)
+	}
 	programs, err := BuildPrograms(ctx, o)
 	if err != nil {
 		return "", err
@@ -64,6 +70,7 @@ func Build(ctx context.Context, o Options) (string, error) {
 	return file, write(file, func(a *archive) {
 		a.addFile("init", programs.Guest)
 		a.addFile(wire.ProbePath, programs.Probe)
+		a.addFile("/bin/sh", shell) // some tests start a command
 		plan := wire.Plan{Run: o.Run, Timeout: o.Timeout}
 		for i, p := range o.Packages {
 			dir, binary := path.Join("/src", p.Path), path.Join("/bin", filepath.Base(programs.Tests[i]))

@@ -54,7 +54,8 @@ func TestArchive(t *testing.T) {
 }
 
 func TestPackages(t *testing.T) {
-	packages, err := Packages(context.Background(), "../../..", []string{"./internal/tidy", "./internal/sendq", "./cring/ctest"})
+	patterns := []string{"./internal/tidy", "./internal/sendq", "./cring/ctest"}
+	packages, err := Packages(context.Background(), "../../..", patterns)
 	require.NoError(t, err)
 	require.Len(t, packages, 2, "one has no tests")
 	require.Equal(t, "the rules are about the source tree", packages[0].Host)

@@ -96,20 +96,23 @@ func (c *Collector) finish(path, output string) Package {
 
 // account looks for tests of which nothing was heard.
 func (c *Collector) account(path string, t *tests, output string) {
-	reason := testutil.ExamplesSkipped(output)
-	if len(t.ended) == 0 && len(c.listed[path]) > 0 && reason == "" {
-		c.Run.fail(Failure{Package: path, What: "printed no result", Output: last(output)})
-		return
-	}
+	var hidden []string
 	for _, name := range c.listed[path] {
 		if _, ok := t.ended[name]; ok {
 			continue
 		}
-		if reason != "" && strings.HasPrefix(name, "Example") {
+		if reason := testutil.ExampleSkipped(output, name); reason != "" {
 			t.ended[name] = "skip"
 			c.Run.Skips = append(c.Run.Skips, Skip{path, name, reason})
 			continue
 		}
+		hidden = append(hidden, name)
+	}
+	if len(t.ended) == 0 && len(hidden) > 0 {
+		c.Run.fail(Failure{Package: path, What: "printed no result", Output: last(output)})
+		return
+	}
+	for _, name := range hidden {
 		c.Run.fail(Failure{Package: path, Test: name, What: "neither ran nor was skipped"})
 	}
 }

@@ -66,7 +66,7 @@ func TestAbsentModeIsNoFailure(t *testing.T) {
 
 func TestExamplesThatWereLeftOutAreSkipped(t *testing.T) {
 	printed := strings.Replace(passes, m+"=== RUN   ExampleC\n"+m+"--- PASS: ExampleC (0.00s)\n", "", 1)
-	r := collect(good("testutil: the examples are skipped: io_uring: refused\n"+printed), nil, bootLog)
+	r := collect(good("testutil: skipped: Example*: io_uring: refused\n"+printed), nil, bootLog)
 	require.Empty(t, r.Failures)
 	require.Contains(t, r.Skips, Skip{pkg, "ExampleC", "io_uring: refused"})
 }
@@ -115,7 +115,10 @@ func TestRed(t *testing.T) {
 			want:     []string{"m/p.TestA: neither ran nor was skipped"},
 		},
 		{name: "no result", messages: good(m + "PASS\n"), want: []string{"m/p: printed no result"}},
-		{name: "nothing was run", messages: []wire.Message{good("")[0], {Kind: wire.End}}, want: []string{"m/p: was not run"}},
+		{
+			name: "nothing was run", messages: []wire.Message{good("")[0], {Kind: wire.End}},
+			want: []string{"m/p: was not run"},
+		},
 		{
 			name: "no end marker", messages: without(good(passes), wire.End),
 			want: []string{"the guest went away without an end marker"},

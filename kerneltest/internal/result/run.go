@@ -2,8 +2,6 @@ package result
 
 import (
 	"encoding/json"
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/sockring/uring/kerneltest/internal/wire"
@@ -86,9 +84,6 @@ func (r *Run) FailedTests() int {
 	}
 	return n
 }
-
-// sorted returns the names of a package's tests in order.
-func (p Package) sorted() []string { return slices.Sorted(maps.Keys(p.Tests)) }
 
 // Complete reports whether the guest has run all that it was told, so that what was skipped is known.
 func (r *Run) Complete() bool { return r.complete }
