@@ -4,21 +4,23 @@
 GO       := ./scripts/with-go go
 REPORT   := ./scripts/with-go go run ./internal/testreport
 BIN      := $(CURDIR)/.bin
-PACKAGES := ./... ./examples/...
+PACKAGES := ./... ./examples/... ./kerneltest/...
 
 CHECKS    ?= 1000
 FUZZTIME  ?= 10s
 BENCHTIME ?= 1s
 SUITE     ?= trixie
+# More flags for the kernel matrix, as -run Send; go run ./kerneltest -h lists them.
+KERNELTEST ?=
 # The runs with a checking allocator or collector are slow: the library alone, short where tests have a short form.
 CHECKED   ?= -short ./...
 
 .DEFAULT_GOAL := help
 .PHONY: help deps demo test test-long lint lint-go lint-c lint-sh race asan efence cgocheck2 gcstress cross liburing \
-	fuzz bench fresh-test docs clean
+	kernel-test kernel-test-slice fuzz bench fresh-test docker-test docs clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' Makefile
 
 deps: ## Install what building needs and this machine lacks
 	@./scripts/install-deps
@@ -51,6 +53,14 @@ gcstress: ## Run the tests with the collector running all the time: GOGC=1
 liburing: ## Run the tests with the liburing of SUITE (trixie; sid has the newest)
 	@environment=$$(./scripts/private-liburing $(SUITE)) && eval "$$environment" && \
 		echo "liburing $$(pkg-config --modversion liburing)" && ./scripts/lint-c && $(REPORT) $(PACKAGES)
+
+kernel-test: ## Run the tests on all kernels of the matrix, with io_uring and without (needs QEMU; 20 minutes)
+	@./scripts/install-kerneltest-deps
+	$(GO) run ./kerneltest $(KERNELTEST)
+
+kernel-test-slice: ## Run them on 5.10, 6.1 and 6.12 with io_uring, and once without (8 minutes)
+	@./scripts/install-kerneltest-deps
+	$(GO) run ./kerneltest -kernels 5.10,6.1,6.12 -modes on,6.12:eperm $(KERNELTEST)
 
 fuzz: ## Run every fuzz target for FUZZTIME (10s)
 	@./scripts/fuzz $(FUZZTIME)
@@ -90,6 +100,9 @@ cross: ## Build for where there is no cgo, no Linux, or another processor
 
 fresh-test: ## Prove demo and test in bare containers (needs Docker and debootstrap)
 	@./scripts/fresh-test
+
+docker-test: ## Build the kernel matrix's image, and run the tests in containers of many kinds (needs Docker)
+	@./scripts/docker-test
 
 docs: ## Show the documentation of the package
 	@$(GO) doc -all .

@@ -303,7 +303,7 @@ func TestBufRingConservesBuffersAndBytes(t *testing.T) {
 	for name, op := range map[string]uint8{"send": cring.OpSend, "receive": cring.OpRecv} {
 		t.Run(name, func(t *testing.T) {
 			r := newTestRing(t, 8)
-			needBundles(t, r)
+			needs(t, CanSendBundle)
 			rapid.Check(t, func(rt *rapid.T) {
 				p := newProvider(t, rt, r, op)
 				rt.Repeat(map[string]func(*rapid.T){

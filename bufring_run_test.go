@@ -62,7 +62,7 @@ func TestRunsComeBackAsAWhole(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newTestRing(t, 4)
-			needBundles(t, r)
+			needs(t, CanSendBundle)
 			a, peer := testutil.SocketPair(t, "tcp4")
 			b := newTestBufRing(t, r, tt.entries, tt.size)
 			pos := 0
@@ -92,7 +92,7 @@ func TestRunsComeBackAsAWhole(t *testing.T) {
 func TestRunThatEndsShort(t *testing.T) {
 	for _, count := range []int{256, 2048} {
 		r := newTestRing(t, 4)
-		needBundles(t, r)
+		needs(t, CanSendBundle)
 		a, peer := testutil.SocketPair(t, "tcp4")
 		const size = 8192
 		b := newTestBufRing(t, r, 2048, size)

@@ -25,7 +25,7 @@ type end struct {
 
 func (e end) open(t *testing.T, r *Ring) *BufRing {
 	if e.ioprio&cring.RecvSendBundle != 0 {
-		needBundles(t, r)
+		needs(t, CanSendBundle)
 	}
 	if e.incremental {
 		return newTestBufRing(t, r, e.entries, e.size, WithIncremental())
@@ -268,6 +268,7 @@ func TestBufRingStreams(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			needs(t, CanSendSelect)
 			testutil.Timeout(t, hangLimit)
 			s := newStream(t, tt.network, tt.out, tt.in, tt.total)
 			s.run()

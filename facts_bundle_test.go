@@ -21,7 +21,7 @@ import (
 func newBundler(t testing.TB, entries, size int, opts ...BufRingOption) (*Ring, *BufRing) {
 	t.Helper()
 	r := newTestRing(t, 16)
-	needBundles(t, r)
+	needs(t, CanSendBundle)
 	return r, newTestBufRing(t, r, entries, size, opts...)
 }
 
@@ -335,7 +335,7 @@ func TestFact07ClosedPeer(t *testing.T) {
 // far.
 func TestFact07BundleFlagWithoutBuffers(t *testing.T) {
 	r := newTestRing(t, 4)
-	needBundles(t, r)
+	needs(t, CanSendBundle)
 	tx, rx := testutil.SocketPair(t, "unix")
 	c := foreign(t, r, cring.SQE{Opcode: cring.OpSend, Fd: int32(tx), IOPrio: cring.RecvSendBundle})
 	require.Contains(t, []int32{0, -int32(unix.EINVAL)}, c.Res)

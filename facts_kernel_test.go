@@ -56,6 +56,7 @@ func TestFact23WaitsSurviveSignals(t *testing.T) {
 // TestFact27AThreadTakesItsRequestsWithIt submits a receive from a thread that then ends: it will not receive.
 // Kernels cancel it when the thread ends, or when there would be something to receive.
 func TestFact27AThreadTakesItsRequestsWithIt(t *testing.T) {
+	needs(t, CanSetup)
 	for name, opts := range map[string][]Option{
 		"any thread may reap": {WithPlainFd(), WithoutFlags(SetupSingleIssuer | SetupDeferTaskrun)},
 		"one thread alone":    {WithPlainFd()},
@@ -201,7 +202,7 @@ func TestFact30FailedZeroCopySends(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := newTestRing(t, 4)
-			needOp(t, r, cring.OpSendZC)
+			needs(t, CanSendZC)
 			tx, _ := testutil.SocketPair(t, tt.network)
 			s, err := r.SQE()
 			require.NoError(t, err)
@@ -226,17 +227,6 @@ func TestFact30FailedZeroCopySends(t *testing.T) {
 			require.Zero(t, st.Stale)
 			require.Zero(t, st.InFlight)
 		})
-	}
-}
-
-// needOp skips the test where the kernel's own list of operations lacks one.
-func needOp(t testing.TB, r *Ring, op uint8) {
-	t.Helper()
-	var p cring.Probe
-	ret := r.c.Register(cring.RegisterProbe, unsafe.Pointer(&p), uint32(len(p.Ops))) // SAFETY: used during the call only.
-	require.Zero(t, ret)
-	if op > p.LastOp || p.Ops[op].Flags&cring.OpSupported == 0 {
-		t.Skipf("the kernel has no %s", opName(op))
 	}
 }
 

@@ -72,7 +72,8 @@ func foreignBytes(slices [][]byte) (n int) {
 // TestFact24UnpinnedMemoryIsCorruptedSilently is done in a child: what the kernel overwrites could be anybody's.
 func TestFact24UnpinnedMemoryIsCorruptedSilently(t *testing.T) {
 	if race.Enabled || cring.AsanEnabled {
-		t.Skip("the detectors keep freed memory from being used again; their own tests follow")
+		testutil.Skip(t, testutil.NeedsNoChecker,
+			"the detectors keep freed memory from being used again; their own tests follow")
 	}
 	if !testutil.InChild() {
 		child := testutil.ReExec(t, t.Name(), "GODEBUG=", "GOGC=100")
@@ -141,10 +142,10 @@ func growStack(depth int) byte {
 // never used again, the kernel's write into a freed one is EFAULT.
 func TestFact25EfenceCatchesUnpinnedMemory(t *testing.T) {
 	if race.Enabled || cring.AsanEnabled {
-		t.Skip("a detector of its own is at work")
+		testutil.Skip(t, testutil.NeedsNoChecker, "a detector of its own is at work")
 	}
 	if strings.Contains(runtime.Version(), "cgocheck2") {
-		t.Skip("cgocheck2 takes the stacks of an efence run for memory of C")
+		testutil.Skip(t, testutil.NeedsNoChecker, "cgocheck2 takes the stacks of an efence run for memory of C")
 	}
 	if !testutil.InChild() {
 		child := testutil.ReExec(t, t.Name(), "GODEBUG=efence=1")
@@ -167,7 +168,7 @@ func TestFact25EfenceCatchesUnpinnedMemory(t *testing.T) {
 // memory to be freed.
 func TestAsanCatchesUnpinnedMemory(t *testing.T) {
 	if !cring.AsanEnabled {
-		t.Skip("needs a build with -asan")
+		testutil.Skip(t, testutil.NeedsAsan, "needs a build with -asan")
 	}
 	if !testutil.InChild() {
 		child := testutil.ReExec(t, t.Name())
@@ -197,7 +198,7 @@ func noteDropped(s *SQE) {
 // another goroutine. Fault 61.
 func TestFact26RaceDetectorSeesTheKernel(t *testing.T) {
 	if !race.Enabled {
-		t.Skip("needs a build with -race")
+		testutil.Skip(t, testutil.NeedsRace, "needs a build with -race")
 	}
 	if !testutil.InChild() {
 		child := testutil.ReExec(t, t.Name())
@@ -291,7 +292,7 @@ func TestFact29ABufferTwiceIsOverwritten(t *testing.T) {
 func TestCallsIntoCDoNotGrowWithMessages(t *testing.T) {
 	calls := func(sockets, messages int) uint64 {
 		r := newTestRing(t, 64, WithCQEntries(1024))
-		needBundles(t, r)
+		needs(t, CanSendBundle)
 		rings, fds := make([]*BufRing, sockets), make([]int, sockets)
 		for i := range rings {
 			fds[i], _ = testutil.SocketPair(t, "unix")

@@ -9,12 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockring/uring/internal/race"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 // TestPrepDoesNotAllocate covers what steady traffic uses. Paths, and vectors of more than eight buffers, are copied.
 func TestPrepDoesNotAllocate(t *testing.T) {
 	if race.Enabled {
-		t.Skip("the race detector's announcements allocate")
+		testutil.Skip(t, testutil.NeedsNoRace, "the race detector's announcements allocate")
 	}
 	p, to := make([]byte, 100), SockaddrVsock(2, 3)
 	buffers := [][]byte{p, p, p}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockring/uring/cring/cprep"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 // leftOutPreps are the functions of liburing without a Prep method, with the reason in the words of docs/prep.md.
@@ -39,6 +40,7 @@ var inlineFunction = regexp.MustCompile(
 // headerPreps returns the functions that the headers compiled against define.
 func headerPreps(t *testing.T) []string {
 	t.Helper()
+	testutil.InSource(t)
 	dir, err := cprep.IncludeDir()
 	require.NoError(t, err)
 	text, err := os.ReadFile(filepath.Join(dir, "liburing.h"))
@@ -84,6 +86,7 @@ func TestEveryPrepMethodIsCompared(t *testing.T) {
 }
 
 func TestDocumentedPreps(t *testing.T) {
+	testutil.InSource(t)
 	text, err := os.ReadFile(filepath.Join("docs", "prep.md"))
 	require.NoError(t, err)
 	for c, reason := range leftOutPreps {

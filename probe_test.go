@@ -79,9 +79,7 @@ func TestRequireOfUnknownFeature(t *testing.T) {
 
 // TestProbeWithoutCgo runs TestProbedWithoutCgo in a build without cgo.
 func TestProbeWithoutCgo(t *testing.T) {
-	if _, err := exec.LookPath("go"); err != nil {
-		t.Skipf("no Go here to build with: %v", err)
-	}
+	testutil.InSource(t)
 	test := exec.Command("go", "test", "-count=1", "-v", "-run", "^TestProbedWithoutCgo$", ".")
 	test.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := test.CombinedOutput()

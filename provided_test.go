@@ -28,17 +28,6 @@ func newTestBufRing(t testing.TB, r *Ring, entries, size int, opts ...BufRingOpt
 	return b
 }
 
-// needBundles skips the test where the kernel says that it has no bundles.
-func needBundles(t testing.TB, r *Ring) {
-	t.Helper()
-	if r.Features()&FeatRecvSendBundle == 0 {
-		testutil.SkipIfUnsupported(t, &UnsupportedError{
-			Name: "send bundle", Missing: "IORING_FEAT_RECVSEND_BUNDLE", Provider: "kernel 6.10",
-			SinceMajor: 6, SinceMinor: 10,
-		})
-	}
-}
-
 // transfer is a send or receive whose memory comes from a buffer group.
 type transfer struct {
 	op     uint8

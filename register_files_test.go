@@ -105,6 +105,7 @@ func TestFileAllocRangeBoundsWhatTheKernelChooses(t *testing.T) {
 }
 
 func TestCloseLetsGoOfRegisteredFiles(t *testing.T) {
+	needs(t, CanSetup)
 	r, err := New(4)
 	require.NoError(t, err)
 	a, b := testutil.SocketPair(t, "unix")

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockring/uring/cring/cprep"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 // registration matches the declaration of a function that registers something.
@@ -25,6 +26,7 @@ var documentedRow = regexp.MustCompile("(?m)^\\| `(io_uring_\\w+)` \\| (.+) \\|$
 var methodOfRing = regexp.MustCompile("^`(\\w+)`$")
 
 func TestEveryRegistrationOfTheHeadersIsKnown(t *testing.T) {
+	testutil.InSource(t)
 	dir, err := cprep.IncludeDir()
 	require.NoError(t, err)
 	header, err := os.ReadFile(filepath.Join(dir, "liburing.h"))

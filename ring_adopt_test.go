@@ -4,6 +4,7 @@ package uring
 
 import (
 	"context"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,6 +16,16 @@ import (
 // newCRing returns a ring that C code set up on the test's thread.
 func newCRing(t testing.TB, entries uint32, flags SetupFlags) *ctest.Ring {
 	t.Helper()
+	for flag, feature := range map[SetupFlags]string{
+		SetupDeferTaskrun: "IORING_SETUP_DEFER_TASKRUN", SetupSQE128: "IORING_SETUP_SQE128", SetupCQE32: "IORING_SETUP_CQE32",
+	} {
+		if flags&flag != 0 {
+			needs(t, feature)
+		}
+	}
+	// The kernel may bind the ring to the thread that made it, before Adopt locks the goroutine to its own.
+	runtime.LockOSThread()
+	t.Cleanup(runtime.UnlockOSThread)
 	c, ret := ctest.New(entries, uint32(flags))
 	require.Zero(t, ret)
 	t.Cleanup(c.Free)
@@ -22,47 +33,51 @@ func newCRing(t testing.TB, entries uint32, flags SetupFlags) *ctest.Ring {
 }
 
 func TestAdoptSharesARingWithC(t *testing.T) {
+	needs(t, CanSetup)
 	for _, flags := range []SetupFlags{0, SetupSingleIssuer | SetupDeferTaskrun, SetupSQPoll} {
-		c := newCRing(t, 8, flags)
-		r, err := Adopt(c.Pointer())
-		require.NoError(t, err)
-		require.Equal(t, c.Pointer(), r.C())
-		require.Equal(t, flags, r.Flags()&(SetupSingleIssuer|SetupDeferTaskrun|SetupSQPoll))
+		t.Run(flags.String(), func(t *testing.T) {
+			c := newCRing(t, 8, flags)
+			r, err := Adopt(c.Pointer())
+			require.NoError(t, err)
+			require.Equal(t, c.Pointer(), r.C())
+			require.Equal(t, flags, r.Flags()&(SetupSingleIssuer|SetupDeferTaskrun|SetupSQPoll))
 
-		nop(t, r, 1)
-		require.Zero(t, c.Nop(0xc1))
-		nop(t, r, 2)
-		require.Zero(t, c.Nop(1<<63-1)) // everything but bit 63 is C's
-		require.Zero(t, c.Nop(0))
-		n, err := r.SubmitAndWait(context.Background(), 5)
-		require.NoError(t, err)
-		require.Equal(t, 2, n)
-		var foreign []uint64
-		var ours []uint64
-		for _, cqe := range reapAll(r) {
-			if cqe.Foreign {
-				foreign = append(foreign, uint64(cqe.ID))
-			} else {
-				ours = append(ours, cqe.Data64)
+			nop(t, r, 1)
+			require.Zero(t, c.Nop(0xc1))
+			nop(t, r, 2)
+			require.Zero(t, c.Nop(1<<63-1)) // everything but bit 63 is C's
+			require.Zero(t, c.Nop(0))
+			n, err := r.SubmitAndWait(context.Background(), 5)
+			require.NoError(t, err)
+			require.Equal(t, 2, n)
+			var foreign []uint64
+			var ours []uint64
+			for _, cqe := range reapAll(r) {
+				if cqe.Foreign {
+					foreign = append(foreign, uint64(cqe.ID))
+				} else {
+					ours = append(ours, cqe.Data64)
+				}
 			}
-		}
-		require.Equal(t, []uint64{0xc1, 1<<63 - 1, 0}, foreign)
-		require.Equal(t, []uint64{1, 2}, ours)
-		st := r.Stats()
-		require.EqualValues(t, 2, st.Submitted)
-		require.EqualValues(t, 2, st.Completed)
+			require.Equal(t, []uint64{0xc1, 1<<63 - 1, 0}, foreign)
+			require.Equal(t, []uint64{1, 2}, ours)
+			st := r.Stats()
+			require.EqualValues(t, 2, st.Submitted)
+			require.EqualValues(t, 2, st.Completed)
 
-		require.NoError(t, r.Close())
-		require.Zero(t, c.Nop(0xc2)) // the ring is C's again, and as usable as before
-		require.GreaterOrEqual(t, c.Submit(), 1)
-		data, res, ret := c.Wait()
-		require.Zero(t, ret)
-		require.Zero(t, res)
-		require.EqualValues(t, 0xc2, data)
+			require.NoError(t, r.Close())
+			require.Zero(t, c.Nop(0xc2)) // the ring is C's again, and as usable as before
+			require.GreaterOrEqual(t, c.Submit(), 1)
+			data, res, ret := c.Wait()
+			require.Zero(t, ret)
+			require.Zero(t, res)
+			require.EqualValues(t, 0xc2, data)
+		})
 	}
 }
 
 func TestCSubmitsWhatGoFilled(t *testing.T) {
+	needs(t, CanSetup)
 	c := newCRing(t, 2, 0)
 	r, err := Adopt(c.Pointer())
 	require.NoError(t, err)
@@ -84,6 +99,7 @@ func TestCSubmitsWhatGoFilled(t *testing.T) {
 }
 
 func TestCloseOfAnAdoptedRingEndsOnlyOurs(t *testing.T) {
+	needs(t, CanSetup)
 	c := newCRing(t, 8, 0)
 	r, err := Adopt(c.Pointer())
 	require.NoError(t, err)
@@ -119,13 +135,16 @@ func TestCloseOfAnAdoptedRingEndsOnlyOurs(t *testing.T) {
 }
 
 func TestAdoptRefusesWhatItCannotServe(t *testing.T) {
+	needs(t, CanSetup)
 	_, err := Adopt(nil)
 	require.ErrorIs(t, err, unix.EINVAL)
 	for _, flags := range []SetupFlags{SetupSQE128, SetupCQE32, SetupIOPoll} {
-		c := newCRing(t, 4, flags)
-		_, err := Adopt(c.Pointer())
-		require.ErrorIs(t, err, ErrUnsupported)
-		require.ErrorContains(t, err, flags.String())
+		t.Run(flags.String(), func(t *testing.T) {
+			c := newCRing(t, 4, flags)
+			_, err := Adopt(c.Pointer())
+			require.ErrorIs(t, err, ErrUnsupported)
+			require.ErrorContains(t, err, flags.String())
+		})
 	}
 }
 
@@ -150,6 +169,7 @@ func TestCCodeMayUseARingOfNew(t *testing.T) {
 }
 
 func TestAdoptedRingLosesWhatGoRegistered(t *testing.T) {
+	needs(t, CanSetup)
 	c := newCRing(t, 4, 0)
 	for range 2 { // the second time would be EBUSY
 		r, err := Adopt(c.Pointer())

@@ -49,6 +49,7 @@ func ringOfLostThread(t testing.TB, fill func(r *Ring), opts ...Option) *Ring {
 }
 
 func TestCloseEndsEveryKindOfOperation(t *testing.T) { // fault 66
+	needs(t, CanSetup)
 	testutil.Timeout(t, time.Minute)
 	listener, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	require.NoError(t, err)
@@ -62,21 +63,25 @@ func TestCloseEndsEveryKindOfOperation(t *testing.T) { // fault 66
 	r, err := New(16)
 	require.NoError(t, err)
 	queued(t, r, func(s *SQE) error { return s.PrepAccept(listener, nil, 0) }).SetData("accept")
-	queued(t, r, func(s *SQE) error { return s.PrepMultishotAccept(listener, 0) }).SetData("multishot accept")
+	kinds := 5
+	if has(t, CanAcceptMultishot) {
+		kinds++
+		queued(t, r, func(s *SQE) error { return s.PrepMultishotAccept(listener, 0) }).SetData("multishot accept")
+	}
 	recvOp(t, r, idle, make([]byte, 64)).SetData("recv")
 	sendOp(t, r, full, make([]byte, 16<<20)).SetData("send")
 	timeoutOp(t, r, time.Hour).SetData("timeout")
 	pollOp(t, r, rd).SetData("poll")
 	_, err = r.Submit()
 	require.NoError(t, err)
-	require.Equal(t, 6, r.Stats().InFlight)
+	require.Equal(t, kinds, r.Stats().InFlight)
 
 	require.NoError(t, r.Close())
 	got := map[any]CQE{}
 	for _, c := range reapAll(r) {
 		got[c.Data] = c
 	}
-	require.Len(t, got, 6)
+	require.Len(t, got, kinds)
 	for name, c := range got {
 		if name == "send" { // a part of it went into the socket's buffer
 			require.Positive(t, c.Res)
@@ -89,6 +94,7 @@ func TestCloseEndsEveryKindOfOperation(t *testing.T) { // fault 66
 }
 
 func TestClosedRingAnswersWithoutItsMemory(t *testing.T) {
+	needs(t, CanSetup)
 	r, err := New(4)
 	require.NoError(t, err)
 	flags, features := r.Flags(), r.Features()
@@ -119,6 +125,7 @@ func TestClosedRingAnswersWithoutItsMemory(t *testing.T) {
 }
 
 func TestCloseFromACompletionEndsTheRingAfterIt(t *testing.T) { // fault 67
+	needs(t, CanSetup)
 	testutil.Timeout(t, time.Minute)
 	r, err := New(4)
 	require.NoError(t, err)
@@ -143,6 +150,7 @@ func TestCloseFromACompletionEndsTheRingAfterIt(t *testing.T) { // fault 67
 }
 
 func TestCallsFromWithinTheTeardownReturn(t *testing.T) { // fault 67
+	needs(t, CanSetup)
 	testutil.Timeout(t, time.Minute)
 	for _, ownerLives := range []bool{true, false} {
 		calls := 0
@@ -180,6 +188,7 @@ func TestCallsFromWithinTheTeardownReturn(t *testing.T) { // fault 67
 }
 
 func TestCloseAfterTheThreadEndedUnpinsAndResolves(t *testing.T) { // fault 24, FACTS 27
+	needs(t, CanSetup)
 	a, b := testutil.SocketPair(t, "unix")
 	p := make([]byte, 64)
 	r := ringOfLostThread(t, func(r *Ring) { recvOp(t, r, a, p).SetData64(7) })
@@ -198,6 +207,7 @@ func TestCloseAfterTheThreadEndedUnpinsAndResolves(t *testing.T) { // fault 24, 
 }
 
 func TestCloseKeepsWhatAPollingThreadHasOfALostOwner(t *testing.T) { // fault 24
+	needs(t, CanSetup)
 	if !testutil.InChild() { // what is kept on purpose is a leak to everything that looks for leaks
 		child := testutil.ReExec(t, t.Name())
 		require.Zero(t, child.ExitCode, child.Output)
@@ -220,6 +230,7 @@ func TestCloseKeepsWhatAPollingThreadHasOfALostOwner(t *testing.T) { // fault 24
 }
 
 func TestCloseOfALostThreadsRingLeavesTheCallersRingAlone(t *testing.T) {
+	needs(t, CanSetup)
 	// Without SINGLE_ISSUER the kernel does not keep other threads from the lost ring.
 	lost := ringOfLostThread(t, func(r *Ring) { nop(t, r, 1) }, WithoutFlags(SetupSingleIssuer))
 	r := newTestRing(t, 4)
@@ -232,6 +243,7 @@ func TestCloseOfALostThreadsRingLeavesTheCallersRingAlone(t *testing.T) {
 }
 
 func TestSQEHelpsAWaitingCloseAlong(t *testing.T) {
+	needs(t, CanSetup)
 	testutil.Timeout(t, time.Minute)
 	r, err := New(4)
 	require.NoError(t, err)
@@ -252,6 +264,7 @@ func TestSQEHelpsAWaitingCloseAlong(t *testing.T) {
 }
 
 func TestCloseFromSixteenGoroutinesWithTheOwnerWaiting(t *testing.T) { // fault 67
+	needs(t, CanSetup)
 	testutil.Timeout(t, time.Minute)
 	r, err := New(8)
 	require.NoError(t, err)
@@ -277,6 +290,7 @@ func TestCloseFromSixteenGoroutinesWithTheOwnerWaiting(t *testing.T) { // fault 
 }
 
 func TestCloseOfAnOwnerThatDoesNotComeBackIsBounded(t *testing.T) {
+	needs(t, CanSetup)
 	r, err := New(4, WithCloseTimeout(10*time.Millisecond))
 	require.NoError(t, err)
 	closed := make(chan error)
@@ -288,6 +302,7 @@ func TestCloseOfAnOwnerThatDoesNotComeBackIsBounded(t *testing.T) {
 }
 
 func TestRingDescriptorClosedBehindItsBack(t *testing.T) { // fault 69
+	needs(t, CanSetup)
 	r, err := New(4, WithPlainFd(), WithCloseTimeout(10*time.Millisecond))
 	require.NoError(t, err)
 	require.NoError(t, unix.Close(r.Fd()))
@@ -301,6 +316,7 @@ func TestRingDescriptorClosedBehindItsBack(t *testing.T) { // fault 69
 }
 
 func TestCloseSaysAloudWhatTheKernelKeeps(t *testing.T) { // fault 71
+	needs(t, CanSetup)
 	if !testutil.InChild() { // what is kept on purpose is a leak to everything that looks for leaks
 		child := testutil.ReExec(t, t.Name())
 		require.Zero(t, child.ExitCode, child.Output)
@@ -374,7 +390,7 @@ func newFaultPage(t testing.TB) *faultPage {
 	t.Helper()
 	fd, _, errno := unix.Syscall(unix.SYS_USERFAULTFD, unix.O_CLOEXEC|unix.O_NONBLOCK, 0, 0)
 	if errno != 0 {
-		t.Skipf("userfaultfd(2) for faults of the kernel needs privilege: %v", errno)
+		testutil.Skip(t, testutil.NeedsPrivilege, "userfaultfd(2) for faults of the kernel: %v", errno)
 	}
 	page, err := unix.Mmap(-1, 0, unix.Getpagesize(), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	require.NoError(t, err)

@@ -174,6 +174,7 @@ func TestWaitCountsWhatTheLibraryServesItself(t *testing.T) {
 }
 
 func TestStatsTellWhatTheKernelLost(t *testing.T) {
+	needs(t, CanSetup)
 	r, err := New(4)
 	require.NoError(t, err)
 	require.Zero(t, r.Stats().Dropped)

@@ -69,6 +69,7 @@ func TestFailedHeadCancelsItsChain(t *testing.T) { // fault 29
 }
 
 func TestEnterThatTheKernelRefuses(t *testing.T) { // faults 20 and 22
+	needs(t, CanSetup)
 	for _, test := range []struct {
 		name  string
 		errno unix.Errno
@@ -139,6 +140,9 @@ func TestEntryThatMakesNoSense(t *testing.T) { // fault 25
 		{"flags", func(raw *cring.SQE) { raw.Flags = 0x80 }},
 		{"ioprio", func(raw *cring.SQE) { raw.Opcode, raw.IOPrio = cring.OpRecv, 1<<15 }},
 	} {
+		if test.name == "ioprio" && !has(t, CanSendPollFirst) {
+			continue // the field was not looked at before it had a meaning
+		}
 		s, err := r.SQE()
 		require.NoError(t, err)
 		s.SetData(test.name)
@@ -228,6 +232,7 @@ func TestCancelRacesCompletion(t *testing.T) { // fault 65
 }
 
 func TestRingWithOneProcessor(t *testing.T) { // fault 113
+	needs(t, CanSetup)
 	if !testutil.InChild() {
 		child := testutil.ReExec(t, t.Name(), "GOMAXPROCS=1")
 		require.Zero(t, child.ExitCode, child.Output)

@@ -61,9 +61,7 @@ func TestSQPollCompletesEveryOperationAsItself(t *testing.T) {
 func TestSQPollWakesTheSleepingThreadForAMinimumWait(t *testing.T) {
 	testutil.Timeout(t, time.Minute)
 	r := newTestRing(t, 4, WithSQPoll(time.Millisecond, -1))
-	if r.Features()&FeatMinTimeout == 0 {
-		t.Skip("needs IORING_FEAT_MIN_TIMEOUT (kernel 6.12)")
-	}
+	needs(t, CanWaitMinTimeout)
 	for r.wakeupFlag() == 0 { // until the polling thread has gone to sleep
 		time.Sleep(time.Millisecond)
 	}
@@ -74,6 +72,7 @@ func TestSQPollWakesTheSleepingThreadForAMinimumWait(t *testing.T) {
 }
 
 func TestSQPollCloseCancelsWhatIsInFlight(t *testing.T) {
+	needs(t, CanSetup)
 	r, err := New(4, WithSQPoll(time.Millisecond, -1))
 	require.NoError(t, err)
 	rd, _ := testPipe(t)

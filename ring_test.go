@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sockring/uring/cring"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 // newTestRing returns a ring that the test owns and that is closed, drained, at its end.
@@ -27,15 +28,33 @@ func newTestRing(t testing.TB, entries uint32, opts ...Option) *Ring {
 		time.Sleep(50 * time.Millisecond)
 		r, err = New(entries, opts...)
 	}
-	if errors.Is(err, errors.ErrUnsupported) {
-		t.Skipf("no io_uring here: %v", err)
-	}
+	testutil.SkipIfUnsupported(t, err)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		require.NoError(t, r.Close())
 		require.Zero(t, r.slots.live)
 	})
 	return r
+}
+
+// needs skips the test where the kernel or this process lacks any of the features, by their names in Capabilities.
+func needs(t testing.TB, features ...string) {
+	t.Helper()
+	caps, err := Probe()
+	require.NoError(t, err)
+	testutil.SkipIfUnsupported(t, caps.Require(features...))
+}
+
+// has reports whether the kernel and this process have a feature, by its name in Capabilities.
+func has(t testing.TB, feature string) bool {
+	t.Helper()
+	caps, err := Probe()
+	require.NoError(t, err)
+	err = caps.Require(feature)
+	if !errors.Is(err, errors.ErrUnsupported) {
+		require.NoError(t, err)
+	}
+	return err == nil
 }
 
 // nop queues a NOP that carries v.
@@ -188,6 +207,7 @@ func TestCloseWithUnsubmittedEntriesResolvesThem(t *testing.T) {
 }
 
 func TestCloseAfterTheOwnersThreadEnded(t *testing.T) {
+	needs(t, CanSetup)
 	made := make(chan *Ring)
 	go func() { // returns locked, so its thread ends
 		r, err := New(4)

@@ -84,9 +84,7 @@ func TestMinimumWaitIsKeptWhateverSignalsCome(t *testing.T) {
 	testutil.Timeout(t, time.Minute)
 	for _, storm := range []bool{false, true} {
 		r := newTestRing(t, 8)
-		if r.Features()&FeatMinTimeout == 0 {
-			t.Skip("needs IORING_FEAT_MIN_TIMEOUT (kernel 6.12)")
-		}
+		needs(t, CanWaitMinTimeout)
 		if storm {
 			signalStorm(t, r, time.Millisecond)
 		}
@@ -104,9 +102,7 @@ func TestMinimumWaitIsKeptWhateverSignalsCome(t *testing.T) {
 func TestMinimumWait(t *testing.T) {
 	testutil.Timeout(t, time.Minute)
 	r := newTestRing(t, 8)
-	if r.Features()&FeatMinTimeout == 0 {
-		t.Skip("needs IORING_FEAT_MIN_TIMEOUT (kernel 6.12)")
-	}
+	needs(t, CanWaitMinTimeout)
 	ctx := context.Background()
 
 	nop(t, r, 1) // with everything there it ends at once

@@ -12,7 +12,8 @@ import (
 
 // Send wraps send(2) over the ring: it sends p on a socket, waits for the result and returns how many bytes left.
 // p is the kernel's until Send returns. Where ctx ends first the request is cancelled, and the count is what had
-// left by then. flags are MSG_ flags; SIGPIPE is never raised. It needs kernel 5.6.
+// left by then; with unix.MSG_WAITALL kernels before 6.1 do not know how much of it had left, and the count is 0. flags
+// are MSG_ flags; SIGPIPE is never raised. It needs kernel 5.6.
 func (r *Ring) Send(ctx context.Context, fd int, p []byte, flags int) (int, error) {
 	k := r.newCall()
 	defer k.release()

@@ -115,7 +115,10 @@ func (r *Ring) NewSender(fd int, opts ...SenderOption) (*Sender, error) {
 	s := &Sender{
 		ring: r, fd: fd, queue: queue, batch: cfg.batch,
 		bundles:  !cfg.sendmsg && r.Features()&FeatRecvSendBundle != 0,
-		msgFlags: unix.MSG_NOSIGNAL | unix.MSG_WAITALL,
+		msgFlags: unix.MSG_NOSIGNAL,
+	}
+	if r.countsCancelledSends() {
+		s.msgFlags |= unix.MSG_WAITALL // the kernel goes on by itself after a part
 	}
 	if r.senders == nil {
 		r.senders = map[*Sender]struct{}{}

@@ -306,7 +306,11 @@ func newSenderRun(t *rapid.T, r *Ring, opts ...SenderOption) *senderRun {
 	batch := rapid.SampledFrom([]int{1, 10_000, 1 << 30}).Draw(t, "batch")
 	s, err := r.NewSender(a, append(opts, WithLimit(limit), WithBatch(batch))...)
 	require.NoError(t, err)
-	switch rapid.SampledFrom([]string{"as it is", "as it is", "MSG_DONTWAIT", "POLL_FIRST"}).Draw(t, "request") {
+	requests := []string{"as it is", "as it is", "MSG_DONTWAIT"}
+	if caps, _ := Probe(); caps.Require(CanSendPollFirst) == nil {
+		requests = append(requests, "POLL_FIRST")
+	}
+	switch rapid.SampledFrom(requests).Draw(t, "request") {
 	case "MSG_DONTWAIT":
 		s.msgFlags |= unix.MSG_DONTWAIT // ends short and with EAGAIN, as O_NONBLOCK sockets do on old kernels
 	case "POLL_FIRST":

@@ -99,6 +99,12 @@ func (s *Sender) claim(state senderState) *slot {
 	return slot
 }
 
+// countsCancelledSends reports whether a send with MSG_WAITALL that is cancelled after a part has left says how much
+// that was. Kernels before 6.1 answer ECANCELED then, and no more. Those from 6.1 on are told by what only they can do.
+func (r *Ring) countsCancelledSends() bool {
+	return r.Features()&FeatRecvSendBundle != 0 || r.Flags()&SetupDeferTaskrun != 0
+}
+
 // lend pins a piece until the terminal CQE and returns its address for the kernel.
 func (s *slot) lend(p []byte) uint64 {
 	first := unsafe.Pointer(unsafe.SliceData(p)) // SAFETY: pinned while the kernel may read it.

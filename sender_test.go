@@ -191,7 +191,7 @@ func TestWriteSendsABatchByItself(t *testing.T) {
 
 func TestSenderAllocatesNothing(t *testing.T) {
 	if race.Enabled {
-		t.Skip("the race detector allocates")
+		testutil.Skip(t, testutil.NeedsNoRace, "the race detector allocates")
 	}
 	for name, opts := range map[string][]SenderOption{"bundle": nil, "sendmsg": {WithSendmsg()}} {
 		t.Run(name, func(t *testing.T) {

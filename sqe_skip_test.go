@@ -90,6 +90,7 @@ func TestSkippedSuccessAtTheEndOfAChain(t *testing.T) {
 // TestNothingIsLinkedToASilentOperation holds what the kernel does not: of the chain behind a silent operation that
 // failed it posts no CQE at all.
 func TestNothingIsLinkedToASilentOperation(t *testing.T) {
+	needs(t, "IORING_FEAT_CQE_SKIP")
 	r := newTestRing(t, 8)
 	fails := func(s *SQE) error { return s.PrepClose(-1) }
 	linked := queued(t, r, fails)
@@ -154,6 +155,7 @@ func TestSkipSuccessIsForOperationsThatNameNothing(t *testing.T) {
 }
 
 func TestCloseResolvesASilentOperationThatWasNotSubmitted(t *testing.T) {
+	needs(t, CanSetup)
 	r, err := New(4)
 	require.NoError(t, err)
 	silent(t, r, 5, func(s *SQE) error { return s.PrepClose(-1) })
@@ -188,6 +190,7 @@ func TestWaitForSilentOperationsOnly(t *testing.T) {
 
 // TestSkipSuccessRefusesWhatFailsSilently names the operations whose errors kernel 6.18 does not take for failures.
 func TestSkipSuccessRefusesWhatFailsSilently(t *testing.T) {
+	needs(t, "IORING_FEAT_CQE_SKIP")
 	r := newTestRing(t, 8)
 	for name, prep := range map[string]func(s *SQE) error{
 		"fsync":     func(s *SQE) error { return s.PrepFsync(-1, 0) },

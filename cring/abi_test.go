@@ -18,11 +18,13 @@ import (
 
 	"github.com/sockring/uring/cring"
 	"github.com/sockring/uring/cring/cprep"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 // goConstants evaluates the constants of consts*.go.
 func goConstants(t *testing.T) map[string]int64 {
 	t.Helper()
+	testutil.InSource(t)
 	files, err := filepath.Glob("consts*.go")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
@@ -75,6 +77,7 @@ var headerConstant = regexp.MustCompile(
 	`(?m)^(?:#define\s+|\s+)((?:IORING|IOSQE|IOU|IO_URING|SOCKET_URING_OP|IO_WQ|SPLICE_F)_[A-Z0-9_]+)\b`)
 
 func TestEveryConstantOfTheHeadersIsKnown(t *testing.T) {
+	testutil.InSource(t)
 	dir, err := cprep.IncludeDir()
 	require.NoError(t, err)
 	text, err := os.ReadFile(filepath.Join(dir, "liburing", "io_uring.h"))
@@ -123,6 +126,7 @@ func TestLayoutsEqualC(t *testing.T) {
 
 // TestEveryMirrorIsCompared finds the structs of types*.go, so that none is forgotten.
 func TestEveryMirrorIsCompared(t *testing.T) {
+	testutil.InSource(t)
 	compared := map[string]bool{}
 	for _, m := range mirrors {
 		compared[reflect.TypeOf(m.mirror).Name()] = true

@@ -40,6 +40,12 @@ as_root() {
 	fi
 }
 
+# apt_install runs a command of apt-get that installs something, without a question.
+apt_install() {
+	as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o Dpkg::Use-Pty=0 \
+		--no-install-recommends "$@" </dev/null
+}
+
 # go_version DIR prints the version of DIR/go itself, whatever toolchain it would switch to.
 go_version() {
 	(cd / && GOTOOLCHAIN=local "$1/go" version 2>/dev/null) | sed -n 's/^go version go\([0-9.]*\).*/\1/p'
@@ -77,46 +83,70 @@ go_env() {
 	export GOFLAGS
 }
 
-# derive_source SUITE DIR writes to DIR an apt source for another suite of this machine's distribution:
-# the machine's own entry (mirror, options, keyring), with only the suite replaced.
+# go_setting NAME prints this machine's setting of Go, or nothing where there is no Go.
+go_setting() {
+	(find_go && go env "$1") || true
+}
+
+# need_docker stops where there is no Docker that answers.
+need_docker() {
+	command -v docker >/dev/null || die "please install Docker"
+	docker version >/dev/null 2>&1 || die "the Docker daemon does not answer"
+}
+
+# apt_settings prints the machine's settings of apt that its mirror may need.
+apt_settings() {
+	apt-config dump | grep -E '^Acquire::(https?::|Check-|Retries)' || true
+}
+
+# derive_source SUITES DIR [ARCHIVE] writes to DIR an apt source for other suites of this machine's distribution: the
+# machine's own entry (mirror, options, keyring), with only the suites replaced. ARCHIVE is -security where they are
+# those of the security archive.
 derive_source() (
-	suite=$1 dir=$2
+	suites=$1 dir=$2 archive=${3-}
 	. /etc/os-release
-	own="${VERSION_CODENAME:-sid}|stable|oldstable|testing"
-	mkdir -p "$dir"
-	rm -f "$dir"/derived.*
+	own="(${VERSION_CODENAME:-sid}|stable|oldstable|testing)$archive"
+	mkdir -p "$dir/sources"
+	rm -f "$dir/sources/derived$archive".*
 	set -- /etc/apt/sources.list.d/*.sources
-	[ ! -e "$1" ] || awk -v RS= -v own="[ \t]($own)([ \t]|\$)" -v suite="$suite" '
+	[ ! -e "$1" ] || awk -v RS= -v own="[ \t]$own([ \t]|\$)" -v suites="$suites" '
 		/(^|\n)Enabled: *no/ || !/(^|\n)Types:[^\n]*deb([ \n]|$)/ { next }
 		{
 			ours = 0
 			n = split($0, line, "\n")
 			for (i = 1; i <= n; i++) {
-				if (line[i] ~ /^Suites:/ && line[i] ~ own) { line[i] = "Suites: " suite; ours = 1 }
+				if (line[i] ~ /^Suites:/ && line[i] ~ own) { line[i] = "Suites: " suites; ours = 1 }
 				if (line[i] ~ /^Types:/) line[i] = "Types: deb"
 			}
 			if (!ours) next
 			for (i = 1; i <= n; i++) print line[i]
 			exit
-		}' "$@" >"$dir/derived.sources"
-	[ ! -s "$dir/derived.sources" ] || exit 0
-	rm -f "$dir/derived.sources"
+		}' "$@" >"$dir/sources/derived$archive.sources"
+	[ ! -s "$dir/sources/derived$archive.sources" ] || exit 0
+	rm -f "$dir/sources/derived$archive.sources"
 
 	for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
 		[ ! -e "$list" ] || cat "$list"
-	done | awk -v own="^($own)\$" -v suite="$suite" '
-		$1 == "deb" { for (i = 3; i < NF; i++) if ($i ~ own) { $i = suite; print; exit } }
-	' >"$dir/derived.list"
-	[ -s "$dir/derived.list" ] || die "found no apt source of this system to derive one for $suite from"
+	done | awk -v own="^$own\$" -v suites="$suites" '
+		$1 == "deb" {
+			for (i = 3; i < NF; i++) {
+				if ($i !~ own) continue
+				n = split(suites, suite, " ")
+				for (j = 1; j <= n; j++) { $i = suite[j]; print }
+				exit
+			}
+		}
+	' >"$dir/sources/derived$archive.list"
+	[ -s "$dir/sources/derived$archive.list" ] || die "found no apt source of this system to derive one for $suites from"
 )
 
-# private_apt DIR COMMAND...: apt's COMMAND with the source that derive_source left in DIR and no other,
+# private_apt DIR COMMAND...: apt's COMMAND with the sources that derive_source left in DIR and no others,
 # and with all its state in DIR: the machine's own lists and cache stay as they are.
 private_apt() {
 	apt_dir=$1 apt_command=$2
 	shift 2
 	mkdir -p "$apt_dir/lists/partial" "$apt_dir/cache/archives/partial"
 	"$apt_command" -qq -o APT::Sandbox::User= -o Dir::Cache="$apt_dir/cache" \
-		-o Dir::State::Lists="$apt_dir/lists" -o Dir::Etc::SourceParts=/dev/null \
-		-o Dir::Etc::SourceList="$(echo "$apt_dir"/derived.*)" "$@"
+		-o Dir::State::Lists="$apt_dir/lists" -o Dir::Etc::SourceList=/dev/null \
+		-o Dir::Etc::SourceParts="$apt_dir/sources" "$@"
 }

@@ -9,10 +9,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockring/uring/internal/testutil"
 )
 
 // TestPolyfillRefusesOldHeaders compiles polyfill.h against a liburing.h that defines nothing newer than 2.2 did.
 func TestPolyfillRefusesOldHeaders(t *testing.T) {
+	testutil.InSource(t)
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "liburing.h"), []byte("struct io_uring;\n"), 0o600))
 	cc := os.Getenv("CC")

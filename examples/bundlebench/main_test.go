@@ -12,13 +12,14 @@ import (
 
 	"github.com/sockring/uring/examples/bundlebench/internal/load"
 	"github.com/sockring/uring/examples/bundlebench/internal/role"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 // TestMain lets the test binary be its own sink and senders.
 func TestMain(m *testing.M) {
 	role.Play()
 	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")) // or each child takes a second to exit
-	os.Exit(m.Run())
+	testutil.Main(m)
 }
 
 // muteStdout sends the table to a file, which it returns the contents of.

@@ -15,6 +15,7 @@ import (
 
 const (
 	attemptPatience = time.Second     // for one answer of the kernel
+	memoryPatience  = time.Second     // for the kernel to give back what closed rings held, in all
 	budget          = 5 * time.Second // for the whole probe
 	ringEntries     = 8
 	arenaPages      = 16
@@ -32,6 +33,7 @@ type check struct {
 type prober struct {
 	facts    Facts
 	deadline time.Time
+	memory   time.Duration // what is left of memoryPatience
 	results  map[string]Result
 	cleanups []func()
 
@@ -53,6 +55,7 @@ func Run(known func(name string) (Result, bool)) (Facts, []Result) {
 	p := &prober{
 		facts:    system.facts(),
 		deadline: time.Now().Add(budget),
+		memory:   memoryPatience,
 		results:  make(map[string]Result),
 	}
 	defer p.close()
@@ -71,7 +74,7 @@ func Run(known func(name string) (Result, bool)) (Facts, []Result) {
 	return p.facts, results
 }
 
-// attempt finds out about one feature and cleans up.
+// attempt finds out about one feature.
 func (p *prober) attempt(c *check) error {
 	if err := p.needed(c); err != nil {
 		return err
@@ -79,8 +82,27 @@ func (p *prober) attempt(c *check) error {
 	if time.Now().After(p.deadline) {
 		return errBudget
 	}
+	err := p.once(c)
+	// Kernels that count rings towards RLIMIT_MEMLOCK may still count those of earlier attempts, which are closed: a
+	// small limit, as containers have it, must not look as if it allowed for no ring at all.
+	for wait := time.Millisecond; p.memory > 0 && p.lacksMemory(err); wait *= 2 {
+		start := time.Now()
+		time.Sleep(wait)
+		err = p.once(c)
+		p.memory -= time.Since(start)
+	}
+	return refused(err, c.since, &p.facts)
+}
+
+// once makes an attempt and cleans up.
+func (p *prober) once(c *check) error {
 	defer p.cleanUp()
-	return refused(c.try(p), c.since, &p.facts)
+	return c.try(p)
+}
+
+// lacksMemory reports whether there was no memory for an attempt because of RLIMIT_MEMLOCK.
+func (p *prober) lacksMemory(err error) bool {
+	return errors.Is(err, unix.ENOMEM) && limitsMemlock(&p.facts)
 }
 
 // needed passes on the verdict about the feature that c needs first, where that is not there.

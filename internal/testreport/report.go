@@ -1,25 +1,16 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
-)
 
-// event is what go test -json writes, one in a line; see go doc test2json.
-type event struct {
-	Action  string
-	Package string
-	Test    string
-	Output  string
-}
+	"github.com/sockring/uring/internal/testevent"
+)
 
 // test names a test or subtest; the test of a package's own events is empty.
 type test struct{ pkg, name string }
@@ -38,25 +29,10 @@ func newReport(out io.Writer) *report {
 
 // read consumes the events of go test. A line that is no event is shown as it is.
 func (r *report) read(events io.Reader) error {
-	// Not a bufio.Scanner: a line of a test's output may be of any length.
-	lines := bufio.NewReader(events)
-	for {
-		line, err := lines.ReadBytes('\n')
-		var e event
-		if json.Unmarshal(line, &e) == nil {
-			r.add(e)
-		} else {
-			fmt.Fprintf(r.out, "%s", line)
-		}
-		if err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
-		}
-	}
+	return testevent.Read(events, r.add, func(line string) { fmt.Fprint(r.out, line) })
 }
 
-func (r *report) add(e event) {
+func (r *report) add(e testevent.Event) {
 	t := test{e.Package, e.Test}
 	switch e.Action {
 	case "build-output":
@@ -75,8 +51,7 @@ func (r *report) add(e event) {
 // addOutput keeps a test's output until the test has ended, and shows a package's at once.
 func (r *report) addOutput(t test, output string) {
 	switch {
-	case strings.HasPrefix(output, "=== "):
-		// Which test runs, pauses and continues is in the events already.
+	case testevent.Framing(output):
 	case t.name != "":
 		r.output[t] = append(r.output[t], output)
 	case output != "PASS\n" && output != "FAIL\n":
@@ -90,7 +65,7 @@ func (r *report) endTest(t test, action string) {
 	case "fail":
 		r.show(t)
 	case "skip":
-		reason := skipReason(r.output[t])
+		reason := testevent.SkipReason(r.output[t])
 		r.skipped[reason] = append(r.skipped[reason], path.Base(t.pkg)+"."+t.name)
 	}
 	delete(r.output, t)
@@ -107,23 +82,6 @@ func (r *report) endPackage(pkg string) {
 
 func (r *report) show(t test) {
 	fmt.Fprintf(r.out, "%s.%s:\n%s", t.pkg, t.name, strings.Join(r.output[t], ""))
-}
-
-// position is where in the source the testing package says that a line was logged.
-var position = regexp.MustCompile(`^\s*[\w.-]+\.go:\d+: `)
-
-// skipReason is what the test logged before it was skipped.
-func skipReason(output []string) string {
-	var reason []string
-	for _, line := range output {
-		if !strings.Contains(line, "--- SKIP: ") {
-			reason = append(reason, strings.TrimSpace(position.ReplaceAllString(line, "")))
-		}
-	}
-	if len(reason) == 0 {
-		return "no reason given"
-	}
-	return strings.Join(reason, " ")
 }
 
 // summarize shows the counts, and the skips by their reason.

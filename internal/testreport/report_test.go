@@ -1,5 +1,7 @@
 package main
 
+//kerneltest:host it is about the go command
+
 import (
 	"bytes"
 	"strings"

@@ -1,8 +1,11 @@
 package testutil
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"testing"
 	"time"
 )
@@ -11,10 +14,53 @@ import (
 // may still be returning after it reported its result.
 const leakGrace = 2 * time.Second
 
-// Main runs the tests and exits: with 1 when all passed but left goroutines or file descriptors behind,
-// which it lists on standard error. After a failed test it does not look, since a test that stopped midway
-// seldom cleans up.
+// RefuseVariable names the environment variable that has Main refuse kernel interfaces to the tests and to the
+// processes that they start, by a seccomp filter as that of a container: "io_uring=EPERM" or
+// "io_uring=ENOSYS,aio=EPERM". The cache of go test does not know that it was read: use -count=1.
+const RefuseVariable = "SOCKRING_TEST_REFUSE"
+
+// Main runs the tests, under the filter that RefuseVariable asks for, and exits: with 1 when all passed but left
+// goroutines or file descriptors behind, which it lists on standard error. After a failed test it does not look, since
+// a test that stopped midway seldom cleans up.
 func Main(m *testing.M) {
+	refuse()
+	run(m)
+}
+
+// MainWithExamples is Main for a package with examples that cannot do without what this kernel may lack, and cannot
+// skip themselves. need tells of each such example, by its name or "Example*" for all, what stands in its way. Those
+// of which it is an error that SkipIfUnsupported would skip a test for are left out, and the reason is printed.
+func MainWithExamples(m *testing.M, need map[string]func() error) {
+	refuse()
+	if InChild() { // it runs one test, which may want to try things itself first
+		run(m)
+	}
+	left := map[string]string{} // reasons
+	for _, example := range slices.Sorted(maps.Keys(need)) {
+		err := need[example]()
+		if !errors.Is(err, errors.ErrUnsupported) {
+			continue // any other error shows in the example
+		}
+		reason, unexpected := judge(err)
+		if unexpected != nil {
+			fmt.Fprintln(os.Stderr, unexpected)
+			os.Exit(1)
+		}
+		left[example] = reason
+	}
+	skipExamples(left)
+	run(m)
+}
+
+// refuse installs the filter that RefuseVariable asks for.
+func refuse() {
+	if err := refuseAsTold(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
+}
+
+func run(m *testing.M) {
 	startPoller()
 	goroutinesBefore, filesBefore := goroutines(), openFiles()
 	code := m.Run()

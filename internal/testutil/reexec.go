@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/sockring/uring/internal/testevent"
 )
 
 // childVariable is set in the environment of the processes that ReExec starts.
@@ -35,7 +37,8 @@ func InChild() bool { return os.Getenv(childVariable) != "" }
 //	}
 //	// What follows runs in the child.
 //
-// ReExec fails the test when the child did not get as far as running the test called name.
+// ReExec fails the test when the child did not get as far as running the test called name, and skips it for the reason
+// that the child gives when that skipped it.
 func ReExec(t testing.TB, name string, env ...string) Child {
 	t.Helper()
 	if InChild() {
@@ -53,6 +56,9 @@ func ReExec(t testing.TB, name string, env ...string) Child {
 	if !ranTest(string(out), name) {
 		t.Fatalf("testutil: the child did not run %s:\n%s", name, out)
 	}
+	if reason := skippedTest(string(out), name); reason != "" {
+		t.Skip(reason)
+	}
 	return Child{Output: string(out), ExitCode: cmd.ProcessState.ExitCode()}
 }
 
@@ -68,4 +74,17 @@ func patternOf(name string) string {
 // ranTest reports whether the -test.v output says that the test called name started.
 func ranTest(output, name string) bool {
 	return regexp.MustCompile(`(?m)^=== RUN +` + regexp.QuoteMeta(name) + `$`).MatchString(output)
+}
+
+// skippedTest returns the reason that the -test.v output gives for skipping the test called name, or "" where it did
+// not.
+func skippedTest(output, name string) string {
+	skipped := regexp.MustCompile(`(?m)^ *--- SKIP: ` + regexp.QuoteMeta(name) + ` \(`).FindStringIndex(output)
+	if skipped == nil {
+		return ""
+	}
+	before := output[:skipped[0]]
+	before = before[strings.LastIndex(before, "=== RUN "):]
+	_, logged, _ := strings.Cut(before, "\n")
+	return testevent.SkipReason(strings.SplitAfter(strings.TrimSpace(logged), "\n"))
 }

@@ -1,6 +1,7 @@
 package testutil
 
 import (
+	"fmt"
 	"runtime"
 	"testing"
 	"unsafe"
@@ -17,12 +18,19 @@ func RefuseSyscalls(t testing.TB, errno unix.Errno, numbers ...uintptr) {
 	if !InChild() {
 		t.Fatal("testutil: a system-call filter stays for the life of the process: install it in a ReExec child")
 	}
+	if err := installRefusal(errno, numbers); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// installRefusal is what RefuseSyscalls does once the process is known to be one that may.
+func installRefusal(errno unix.Errno, numbers []uintptr) error {
 	// PR_SET_NO_NEW_PRIVS is a property of the thread; SECCOMP_FILTER_FLAG_TSYNC carries it to the others
 	// together with the filter.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
-		t.Fatalf("testutil: prctl(PR_SET_NO_NEW_PRIVS): %v", err)
+		return fmt.Errorf("testutil: prctl(PR_SET_NO_NEW_PRIVS): %w", err)
 	}
 	filter := refusal(errno, numbers)
 	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
@@ -31,11 +39,12 @@ func RefuseSyscalls(t testing.TB, errno unix.Errno, numbers ...uintptr) {
 	thread, _, failed := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER,
 		unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&program)))
 	if failed != 0 {
-		t.Fatalf("testutil: seccomp(SECCOMP_SET_MODE_FILTER): %v", failed)
+		return fmt.Errorf("testutil: seccomp(SECCOMP_SET_MODE_FILTER): %w", failed)
 	}
 	if thread != 0 {
-		t.Fatalf("testutil: seccomp: thread %d has a filter of its own", thread)
+		return fmt.Errorf("testutil: seccomp: thread %d has a filter of its own", thread)
 	}
+	return nil
 }
 
 // refusal returns the BPF program that answers errno to the given system calls and allows all others. It

@@ -2,6 +2,7 @@ package testutil
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 )
 
@@ -27,15 +28,25 @@ func SkipIfUnsupported(t testing.TB, err error) {
 	if !errors.Is(err, errors.ErrUnsupported) {
 		return
 	}
+	reason, unexpected := judge(err)
+	if unexpected != nil {
+		t.Fatalf("%v", unexpected)
+	}
+	t.Skipf("%s", reason)
+}
+
+// judge returns the reason to skip a test for an error that wraps errors.ErrUnsupported, or an error that says why
+// that would hide a regression.
+func judge(err error) (reason string, unexpected error) {
 	var missing Unsupported
 	if !errors.As(err, &missing) {
-		t.Fatalf("testutil: an unsupported feature that does not say which and since when: %v", err)
+		return "", fmt.Errorf("testutil: an unsupported feature that does not say which and since when: %w", err)
 	}
 	needMajor, needMinor := missing.SinceKernel()
 	major, minor := KernelVersion()
 	if needMajor != 0 && (major > needMajor || major == needMajor && minor >= needMinor) {
-		t.Fatalf("testutil: %s is missing from kernel %d.%d, though said to be there since %d.%d: %v",
+		return "", fmt.Errorf("testutil: %s is missing from kernel %d.%d, though said to be there since %d.%d: %w",
 			missing.Feature(), major, minor, needMajor, needMinor, err)
 	}
-	t.Skipf("%s: %v", missing.Feature(), err)
+	return fmt.Sprintf("%s: %v", missing.Feature(), err), nil
 }

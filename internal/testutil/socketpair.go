@@ -47,7 +47,7 @@ func SocketPair(t testing.TB, network string) (a, b int) {
 		a, b, err = datagramPair(t, how.domain, how.loopback)
 	}
 	if how.domain == unix.AF_INET6 && (errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL)) {
-		t.Skipf("no IPv6 on loopback: %v", err)
+		Skip(t, NeedsIPv6, "none on loopback: %v", err)
 	}
 	if err != nil {
 		t.Fatalf("testutil: a pair of %s sockets: %v", network, err)

@@ -21,7 +21,7 @@ var cgoDirs = []string{"cring/", "examples/bundlebench/"}
 // their own, may need others.
 var (
 	runtimeImports  = []string{"github.com/sockring/uring", "golang.org/x/sys/"}
-	otherModuleDirs = []string{"examples/", "tools/", "bench/"}
+	otherModuleDirs = []string{"examples/", "tools/", "bench/", "kerneltest/"}
 )
 
 // checkGo holds the rules for Go files.

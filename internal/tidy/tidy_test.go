@@ -1,6 +1,8 @@
 // Package tidy holds the rules of this repository that a program can check, as a test.
 package tidy
 
+//kerneltest:host the rules are about the source tree
+
 import (
 	"bytes"
 	"io/fs"

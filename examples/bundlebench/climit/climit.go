@@ -18,6 +18,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring"
 )
 
 // Run sends batches over fds, connected stream sockets, until args.Dur is over. mem holds the messages
@@ -68,10 +70,14 @@ func Run(fds []int32, mem []byte, args Args) (Result, error) {
 func runError(step string, errno unix.Errno) error {
 	err := os.NewSyscallError(step, errno)
 	switch {
-	case errors.Is(err, errors.ErrUnsupported):
-		return fmt.Errorf("climit: %w", err)
 	case step == "io_uring_setup" && (errno == unix.EPERM || errno == unix.ENOSYS):
-		return fmt.Errorf("climit: %w (%w: kernel.io_uring_disabled or a seccomp filter)", err, errors.ErrUnsupported)
+		return fmt.Errorf("climit: %w", &uring.UnsupportedError{
+			Name: step, Missing: "kernel.io_uring_disabled or a seccomp filter refuses it", Err: err,
+		})
+	case errors.Is(err, errors.ErrUnsupported):
+		return fmt.Errorf("climit: %w", &uring.UnsupportedError{
+			Name: uring.CanSendBundle, Missing: step, SinceMajor: 6, SinceMinor: 10, Err: err,
+		})
 	}
 	return fmt.Errorf("climit: %w", err)
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sockring/uring/examples/bundlebench/climit"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 // pair returns a connected unix stream pair: a bare sending end with the given SO_SNDBUF, and a file.
@@ -31,9 +32,7 @@ func pair(t *testing.T, sendBuf int) (int32, *os.File) {
 // skipIfUnsupported skips where the kernel lacks bundles or refuses io_uring, and only there.
 func skipIfUnsupported(t *testing.T, err error) {
 	t.Helper()
-	if errors.Is(err, errors.ErrUnsupported) {
-		t.Skip(err)
-	}
+	testutil.SkipIfUnsupported(t, err)
 }
 
 // Messages of 256 buffers and more end short once the socket was full (the kernel stops after the buffers

@@ -10,12 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockring/uring/examples/bundlebench/internal/affinity"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 func TestProcessesStartOnTheCPUAsked(t *testing.T) {
 	a, b, err := affinity.Pair()
 	if err != nil {
-		t.Skip(err)
+		testutil.Skip(t, testutil.NeedsCPUs, "%v", err)
 	}
 	require.NotEqual(t, a, b)
 	for _, cpu := range []int{a, b} {

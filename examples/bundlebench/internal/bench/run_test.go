@@ -16,13 +16,14 @@ import (
 	"github.com/sockring/uring/examples/bundlebench/internal/bench"
 	"github.com/sockring/uring/examples/bundlebench/internal/load"
 	"github.com/sockring/uring/examples/bundlebench/internal/role"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 // TestMain lets the test binary be its own sink and senders.
 func TestMain(m *testing.M) {
 	role.Play()
 	os.Setenv("GORACE", "atexit_sleep_ms=0 "+os.Getenv("GORACE")) // or each child takes a second to exit
-	os.Exit(m.Run())
+	testutil.Main(m)
 }
 
 func smallConfig(shapes ...bench.Shape) bench.Config {
@@ -123,6 +124,7 @@ func TestWithoutVerifyBytesAreStillCounted(t *testing.T) {
 // buildPeer compiles testdata/peer, an outside program that speaks the protocol.
 func buildPeer(t *testing.T) string {
 	t.Helper()
+	testutil.InSource(t)
 	bin := filepath.Join(t.TempDir(), "peer")
 	out, err := exec.Command("go", "build", "-o", bin, "testdata/peer/main.go").CombinedOutput()
 	require.NoError(t, err, string(out))

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"time"
 
@@ -122,5 +123,7 @@ func (r *runner) dropSink() {
 	if r.sink != nil {
 		r.sink.Stop()
 		r.sink = nil
+		// A sink that was stopped during a run has left its socket, on which the next one could not listen.
+		os.Remove(r.socket)
 	}
 }

@@ -101,8 +101,8 @@ func skipIfUnsupported(t *testing.T, mode string, err error) {
 	t.Helper()
 	if errors.Is(err, errors.ErrUnsupported) {
 		require.NotContains(t, []string{"writev", "netbuffers"}, mode)
-		t.Skip(err)
 	}
+	testutil.SkipIfUnsupported(t, err)
 }
 
 // isHangUp reports whether err tells of a reader that is gone. A send that was under way then ends short.
@@ -257,9 +257,7 @@ func BenchmarkPass(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			job := proto.Job{Net: proto.TCP, Addr: discard(b), Conns: 1, Msgs: 64, Size: 64}
 			sender, err := open(job)
-			if errors.Is(err, errors.ErrUnsupported) {
-				b.Skip(err)
-			}
+			testutil.SkipIfUnsupported(b, err)
 			require.NoError(b, err)
 			defer sender.close()
 			b.SetBytes(int64(job.Conns * job.Msgs * job.Size))

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sockring/uring/examples/bundlebench/internal/proto"
 	"github.com/sockring/uring/examples/bundlebench/internal/sink"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 // TestMain lets the test binary be the sink process.
@@ -26,7 +27,7 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	testutil.Main(m)
 }
 
 func start(t *testing.T) *sink.Client {

@@ -1,0 +1,27 @@
+package testutil
+
+import "testing"
+
+// Reason is why a test cannot run here though the kernel could do what it is about. A test whose kernel lacks a feature
+// is skipped by SkipIfUnsupported instead.
+type Reason string
+
+// The reasons. Each is what the test would need.
+const (
+	NeedsSource    Reason = "source tree"       // it reads the repository or the headers, or builds something
+	NeedsPrivilege Reason = "privilege"         // it does what only root may
+	NeedsIPv6      Reason = "IPv6"              // it uses IPv6 on loopback
+	NeedsCPUs      Reason = "two CPUs"          // it runs something on each of two processors
+	NeedsRace      Reason = "race detector"     // it is about the detector
+	NeedsNoRace    Reason = "no race detector"  // the detector allocates and maps memory
+	NeedsAsan      Reason = "address sanitizer" // it is about the sanitizer
+	NeedsNoChecker Reason = "no memory checker" // the checkers change what it is about
+	NeedsQEMU      Reason = "QEMU and a kernel" // it boots a virtual machine
+	NeedsDebian    Reason = "Debian"            // it asks a program of Debian
+)
+
+// Skip skips the test. Its reason is followed by what was found, in the form that SkipIfUnsupported has.
+func Skip(t testing.TB, reason Reason, format string, args ...any) {
+	t.Helper()
+	t.Skipf(string(reason)+": "+format, args...)
+}

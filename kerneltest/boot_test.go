@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sockring/uring/internal/testutil"
+	"github.com/sockring/uring/kerneltest/internal/kernel"
+	"github.com/sockring/uring/kerneltest/internal/result"
+	"github.com/sockring/uring/kerneltest/internal/wire"
+)
+
+// guestTests is a configuration that boots one kernel with packages of testdata. It skips the test where there is no
+// QEMU, or no kernel that was fetched before: a test does not download any.
+func guestTests(t *testing.T, packages ...string) config {
+	t.Helper()
+	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
+		testutil.Skip(t, testutil.NeedsQEMU, "%v; scripts/install-kerneltest-deps installs it", err)
+	}
+	root, err := repository()
+	require.NoError(t, err)
+	cfg := config{
+		root: root, cache: t.TempDir(), kernels: filepath.Join(root, ".cache", "kerneltest", "kernels"),
+		lines: []kernel.Line{"6.12"}, modes: []modeOf{{mode: wire.On}}, guests: 1,
+		limit: 5 * time.Minute, timeout: time.Minute,
+	}
+	if _, err := os.Stat(filepath.Join(cfg.kernels, "newest-6.12")); err != nil {
+		testutil.Skip(t, testutil.NeedsQEMU, "no kernel to boot: %v; go run ./kerneltest fetches some", err)
+	}
+	for _, p := range packages {
+		cfg.packages = append(cfg.packages, "./kerneltest/testdata/"+p)
+	}
+	return cfg
+}
+
+// boot runs one guest and returns what came of it.
+func boot(t *testing.T, cfg config) result.Run {
+	t.Helper()
+	var out bytes.Buffer
+	m, err := prepare(context.Background(), cfg, &out)
+	require.NoError(t, err)
+	m.progress = newProgress(&out, len(m.paths)+1)
+	return m.one(context.Background(), job{m.kernels[0], wire.On})
+}
+
+// requireFailure requires a failure that is described by the words, and returns it.
+func requireFailure(t *testing.T, r result.Run, words string) result.Failure {
+	t.Helper()
+	var all []string
+	for _, f := range r.Failures {
+		if strings.Contains(f.String(), words) {
+			return f
+		}
+		all = append(all, f.String())
+	}
+	require.Fail(t, "no failure says "+words, "%s", strings.Join(all, "\n"))
+	return result.Failure{}
+}
+
+func TestGuestWhoseTestsPanicAndHang(t *testing.T) {
+	cfg := guestTests(t, "passes", "panics", "hangs")
+	cfg.timeout = 5 * time.Second
+	r := boot(t, cfg)
+	require.True(t, strings.HasPrefix(r.Release, "6.12."), r.Release)
+	require.Equal(t, 1, r.Passed)
+	require.Len(t, r.Skips, 1)
+	require.Equal(t, "teleport", r.Skips[0].Feature())
+	require.Contains(t, requireFailure(t, r, "panics.TestPanics: failed").Output, "on purpose")
+	requireFailure(t, r, "panics.TestComesAfter: neither ran nor was skipped")
+	require.Contains(t, requireFailure(t, r, "hangs.TestHangs: failed").Output, "test timed out after 5s")
+	for _, f := range r.Failures {
+		require.NotContains(t, f.Package, "passes")
+	}
+	require.JSONEq(t, `"`+r.Release+`"`, kernelOf(t, r))
+	require.Contains(t, r.Log, "Linux version "+r.Release)
+}
+
+func TestGuestWhoseKernelWarns(t *testing.T) {
+	r := boot(t, guestTests(t, "warns"))
+	require.Equal(t, 1, r.Passed)
+	require.Len(t, r.Failures, 1)
+	requireFailure(t, r, "the kernel logged: [")
+	require.Contains(t, r.Failures[0].What, "WARNING: on purpose")
+}
+
+func TestGuestThatVanishes(t *testing.T) {
+	r := boot(t, guestTests(t, "vanishes"))
+	requireFailure(t, r, "vanishes.TestVanishes: failed")
+	requireFailure(t, r, "went away without an end marker")
+	require.False(t, r.Complete())
+}
+
+func TestGuestThatHangs(t *testing.T) {
+	cfg := guestTests(t, "hangs")
+	cfg.limit = 20 * time.Second
+	r := boot(t, cfg)
+	requireFailure(t, r, "the guest hung: killed after 20s")
+}
+
+// kernelOf is the release that the probe of the guest found, as JSON.
+func kernelOf(t *testing.T, r result.Run) string {
+	t.Helper()
+	var found struct {
+		Process struct{ Kernel json.RawMessage }
+	}
+	require.NoError(t, json.Unmarshal(r.Probe, &found))
+	return string(found.Process.Kernel)
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/kerneltest/internal/wire"
+)
+
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == ringArgument {
+		os.Exit(tryRing())
+	}
+	if len(os.Args) == 3 && os.Args[1] == wire.ContainerArgument {
+		os.Exit(inContainer(os.Args[2]))
+	}
+	if os.Getpid() != 1 {
+		fmt.Fprintln(os.Stderr, "guest: runs as the first process of a virtual machine only")
+		os.Exit(2)
+	}
+	// The power is turned off whatever happens: the host waits for that.
+	defer unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF)
+	defer func() {
+		if crash := recover(); crash != nil {
+			fmt.Fprintf(os.Stderr, "guest: %v\n%s", crash, debug.Stack())
+		}
+	}()
+	if err := mountAll(); err != nil {
+		fmt.Fprintln(os.Stderr, "guest:", err) // into the kernel's log: there is no port yet
+		return
+	}
+	out, err := openPort()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "guest:", err)
+		return
+	}
+	defer out.drain()
+	if err := work(out); err != nil {
+		out.send(wire.Message{Kind: wire.Fault, Data: err.Error()})
+	}
+	out.send(wire.Message{Kind: wire.End})
+}
+
+// work does what the plan says.
+func work(out *port) error {
+	plan, err := begin(out, wire.PlanPath)
+	if err != nil {
+		return err
+	}
+	if err := prepare(); err != nil {
+		return err
+	}
+	env, absent, err := setMode(wire.Mode(os.Getenv(wire.ModeVariable)))
+	if err != nil {
+		return err
+	}
+	if absent != "" {
+		out.send(wire.Message{Kind: wire.Absent, Data: absent})
+		return nil
+	}
+	return carryOut(plan, out, wire.ProbePath, env)
+}
+
+// begin says which kernel this is, and reads the plan.
+func begin(out *port, file string) (plan wire.Plan, err error) {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return plan, os.NewSyscallError("uname", err)
+	}
+	out.send(wire.Message{Kind: wire.Hello, Data: unix.ByteSliceToString(name.Release[:])})
+
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return plan, err
+	}
+	if err := json.Unmarshal(content, &plan); err != nil {
+		return plan, fmt.Errorf("%s: %w", file, err)
+	}
+	return plan, nil
+}
+
+// carryOut runs the probe program and all packages.
+func carryOut(plan wire.Plan, out *port, probeProgram string, env []string) error {
+	probe(out, probeProgram, env)
+	for _, pkg := range plan.Packages {
+		if err := runPackage(out, plan, pkg, env); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,74 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// HostMark opens a comment line in a test file of a package whose tests need what a guest does not have, as the Go
+// tool or the source tree, and are not about the kernel. The rest of the line says why.
+const HostMark = "//kerneltest:host "
+
+// Package is a package with tests.
+type Package struct {
+	Path string // as Go imports it
+	Dir  string // of its source
+	Host string // why its tests stay on the host, or "" where they go to the guests
+}
+
+// Packages lists those packages with tests that the patterns match, as go list understands them, seen from dir.
+func Packages(ctx context.Context, dir string, patterns []string) ([]Package, error) {
+	args := append([]string{"list", "-json=ImportPath,Dir,TestGoFiles,XTestGoFiles"}, patterns...)
+	listed, err := goTool(ctx, dir, nil, args...)
+	if err != nil {
+		return nil, err
+	}
+	var packages []Package
+	for decoder := json.NewDecoder(bytes.NewReader(listed)); ; {
+		var p struct {
+			ImportPath, Dir           string
+			TestGoFiles, XTestGoFiles []string
+		}
+		if err := decoder.Decode(&p); err == io.EOF {
+			break
+		} else if err != nil {
+			return nil, fmt.Errorf("go list: %w", err)
+		}
+		files := append(p.TestGoFiles, p.XTestGoFiles...)
+		if len(files) == 0 {
+			continue
+		}
+		host, err := hostMark(p.Dir, files)
+		if err != nil {
+			return nil, err
+		}
+		packages = append(packages, Package{Path: p.ImportPath, Dir: p.Dir, Host: host})
+	}
+	if len(packages) == 0 {
+		return nil, errors.New("no package with tests matches " + strings.Join(patterns, " "))
+	}
+	return packages, nil
+}
+
+// hostMark returns what follows HostMark in any of the files.
+func hostMark(dir string, files []string) (string, error) {
+	for _, name := range files {
+		content, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			return "", err
+		}
+		for line := range strings.Lines(string(content)) {
+			if why, ok := strings.CutPrefix(line, HostMark); ok {
+				return strings.TrimSpace(why), nil
+			}
+		}
+	}
+	return "", nil
+}

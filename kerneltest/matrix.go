@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sockring/uring/kerneltest/internal/image"
+	"github.com/sockring/uring/kerneltest/internal/kernel"
+	"github.com/sockring/uring/kerneltest/internal/result"
+	"github.com/sockring/uring/kerneltest/internal/vm"
+	"github.com/sockring/uring/kerneltest/internal/wire"
+)
+
+// job is a guest to run.
+type job struct {
+	kernel kernel.Kernel
+	mode   wire.Mode
+}
+
+// matrix runs all that is asked for and reports whether all of it is green.
+func matrix(ctx context.Context, cfg config, stdout io.Writer) (green bool, err error) {
+	if err := os.MkdirAll(cfg.cache, 0o755); err != nil {
+		return false, err
+	}
+	unlock, err := lock(filepath.Join(cfg.cache, "lock"))
+	if err != nil {
+		return false, err
+	}
+	defer unlock()
+	m, err := prepare(ctx, cfg, stdout)
+	if err != nil || cfg.prepare {
+		return err == nil, err
+	}
+	if m.accel, err = vm.Choose(ctx, cfg.kernels, m.guest(job{m.kernels[0], wire.On})); err != nil {
+		return false, err
+	}
+	fmt.Fprintf(stdout, "booting %d kernels under %s\n", len(m.kernels), m.accel)
+	var jobs []job
+	for _, mode := range cfg.modes { // the slow mode first, for all kernels, so that the processors end up busy alike
+		for _, k := range m.kernels {
+			if mode.line == "" || mode.line == k.Line {
+				jobs = append(jobs, job{k, mode.mode})
+			}
+		}
+	}
+	m.progress = newProgress(stdout, len(jobs)*(len(m.paths)+1))
+	runs := m.all(ctx, jobs)
+	m.progress.end()
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	if err := m.conclude(runs); err != nil {
+		return false, err
+	}
+	return table(stdout, runs, m.host, time.Since(m.start)), nil
+}
+
+// machine is what all guests have in common.
+type machine struct {
+	cfg      config
+	start    time.Time
+	kernels  []kernel.Kernel
+	initrd   string
+	accel    vm.Accel
+	paths    []string        // packages that are tested
+	host     []image.Package // packages that are not, as their tests belong on the host
+	progress *progress
+}
+
+// prepare gets kernels and builds what they are to run.
+func prepare(ctx context.Context, cfg config, stdout io.Writer) (*machine, error) {
+	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
+		return nil, fmt.Errorf("%w; scripts/install-kerneltest-deps installs it", err)
+	}
+	m := &machine{cfg: cfg, start: time.Now()}
+	say := func(format string, args ...any) { fmt.Fprintf(stdout, format+"\n", args...) }
+	store := kernel.Store{Root: cfg.root, Dir: cfg.kernels, Say: say}
+	if err := os.MkdirAll(store.Dir, 0o755); err != nil {
+		return nil, err
+	}
+	var err error
+	if m.kernels, err = store.Get(ctx, cfg.lines, cfg.fetch); err != nil {
+		return nil, err
+	}
+	packages, err := image.Packages(ctx, cfg.root, cfg.packages)
+	if err != nil {
+		return nil, err
+	}
+	m.host = slices.DeleteFunc(slices.Clone(packages), func(p image.Package) bool { return p.Host == "" })
+	packages = slices.DeleteFunc(packages, func(p image.Package) bool { return p.Host != "" })
+	for _, p := range packages {
+		m.paths = append(m.paths, p.Path)
+	}
+	say("building the tests of %d packages", len(packages))
+	m.initrd, err = image.Build(ctx, image.Options{
+		Root: cfg.root, Dir: cfg.cache, Packages: packages, Run: cfg.run, Timeout: cfg.timeout,
+		Built: cfg.built,
+	})
+	return m, err
+}
+
+func (m *machine) guest(j job) vm.Guest {
+	return vm.Guest{
+		Kernel: j.kernel.Image, Initrd: m.initrd, Mode: j.mode, Accel: m.accel,
+		Log: filepath.Join(m.cfg.cache, fmt.Sprintf("%s.%s.log", j.kernel.Line, j.mode)),
+	}
+}
+
+// all runs the jobs, so many at a time as the configuration says, and returns their outcomes in the jobs' order.
+func (m *machine) all(ctx context.Context, jobs []job) []result.Run {
+	runs := make([]result.Run, len(jobs))
+	next := make(chan int)
+	var workers sync.WaitGroup
+	for range m.cfg.guests {
+		workers.Add(1)
+		go func() {
+			defer workers.Done()
+			for i := range next {
+				runs[i] = m.one(ctx, jobs[i])
+			}
+		}()
+	}
+	for i := range jobs {
+		next <- i
+	}
+	close(next)
+	workers.Wait()
+	return runs
+}
+
+// one runs one guest.
+func (m *machine) one(ctx context.Context, j job) result.Run {
+	name := string(j.kernel.Line) + " " + string(j.mode)
+	m.progress.say(name, "starts", 0)
+	start := time.Now()
+	guest := m.guest(j)
+	collector := result.NewCollector(result.Run{
+		Line: string(j.kernel.Line), Mode: j.mode, Accel: string(m.accel),
+		Kernel: j.kernel.Package.Name + " " + j.kernel.Package.Version,
+	}, m.paths)
+	done := 0
+	// A log of an earlier run must not be taken for that of this one.
+	err := os.Remove(guest.Log)
+	if err == nil || errors.Is(err, os.ErrNotExist) {
+		err = vm.Run(ctx, guest, m.cfg.limit, func(message wire.Message) {
+			collector.Add(message)
+			if message.Kind == wire.Exit {
+				done++
+				m.progress.say(name, message.Package, 1)
+			}
+		})
+	}
+	log, logErr := guest.ReadLog()
+	run := collector.End(errors.Join(err, logErr), log)
+	run.Seconds = time.Since(start).Seconds()
+	m.progress.say(name, verdict(run), len(m.paths)+1-done)
+	return run
+}
