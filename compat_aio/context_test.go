@@ -1,0 +1,393 @@
+//go:build linux
+
+package aio
+
+import (
+	"context"
+	"errors"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/internal/testutil"
+)
+
+func TestRingIsMappedAndKnown(t *testing.T) {
+	c := newContext(t, 128)
+	require.True(t, c.ring.mapped(), "FACTS 15: events can be read in user space")
+	require.GreaterOrEqual(t, len(c.ring.events), 128)
+	require.False(t, newContext(t, 1, WithSyscallReap()).ring.mapped())
+}
+
+func TestUnknownRingIsNotRead(t *testing.T) {
+	good := ringHeader{nr: 8, magic: ringMagic, compat: ringCompat, headerLength: 32}
+	require.True(t, good.known())
+	for field, change := range map[string]func(*ringHeader){
+		"magic":         func(h *ringHeader) { h.magic++ },
+		"compat":        func(h *ringHeader) { h.compat++ },
+		"incompat":      func(h *ringHeader) { h.incompat = 1 },
+		"header length": func(h *ringHeader) { h.headerLength = 64 },
+		"no events":     func(h *ringHeader) { h.nr = 0 },
+	} {
+		h := good
+		change(&h)
+		require.False(t, h.known(), field)
+	}
+	require.False(t, openRing(1<<12).mapped(), "nothing is mapped there")
+}
+
+func TestRingWrapsAround(t *testing.T) {
+	c := newContext(t, 3)
+	_, b := sockets(t)
+	for i := range 3 * len(c.ring.events) {
+		cb := taken(t, c)
+		require.NoError(t, cb.PrepPoll(b, unix.POLLOUT))
+		cb.SetData64(uint64(i))
+		submit(t, c, cb)
+		event := await(t, c, 1)[0]
+		require.Equal(t, uint64(i), event.Data64)
+		require.Equal(t, int64(unix.POLLOUT), event.Res&unix.POLLOUT)
+	}
+	require.Zero(t, c.Stats())
+}
+
+func TestTransfers(t *testing.T) {
+	bothWays(t, func(t *testing.T, opts ...Option) {
+		c, f := newContext(t, 4, opts...), newFile(t)
+		fd := int(f.Fd())
+		data := pattern(10000, 1)
+		write, writev := taken(t, c), taken(t, c)
+		require.NoError(t, write.PrepPwrite(fd, data[:5000], 0))
+		many := make([][]byte, 0, 50)
+		for at := 5000; at < 10000; at += 100 {
+			many = append(many, data[at:at+100])
+		}
+		require.NoError(t, writev.PrepPwritev(fd, many, 5000))
+		submit(t, c, write, writev)
+		for _, event := range await(t, c, 2) {
+			n, err := event.Result()
+			require.NoError(t, err)
+			require.Equal(t, 5000, n)
+		}
+		got := make([]byte, 10000)
+		read, readv, sync, datasync := taken(t, c), taken(t, c), taken(t, c), taken(t, c)
+		require.NoError(t, read.PrepPread(fd, got[:1], 0))
+		require.NoError(t, readv.PrepPreadv(fd, [][]byte{got[1:10], nil, got[10:]}, 1))
+		require.NoError(t, sync.PrepFsync(fd))
+		require.NoError(t, datasync.PrepFdsync(fd))
+		submit(t, c, read, readv, sync, datasync)
+		total := 0
+		for _, event := range await(t, c, 4) {
+			n, err := event.Result()
+			require.NoError(t, err)
+			total += n
+		}
+		require.Equal(t, 10000, total)
+		require.Equal(t, data, got)
+	})
+}
+
+func TestSubmitIsExactAboutABadIOCB(t *testing.T) {
+	bothWays(t, func(t *testing.T, opts ...Option) {
+		c := newContext(t, 8, opts...)
+		a, _ := sockets(t)
+		iocbs := make([]*IOCB, 8)
+		n, err := c.IOCBs(iocbs)
+		require.NoError(t, err)
+		require.Equal(t, 8, n)
+		for i, cb := range iocbs {
+			fd := a
+			if i == 3 {
+				fd = 99999
+			}
+			require.NoError(t, cb.PrepPwrite(fd, []byte{byte(i)}, 0))
+			cb.SetData64(uint64(i))
+		}
+		n, err = c.Submit(iocbs...)
+		require.Equal(t, 3, n, "FACTS 17")
+		require.ErrorIs(t, err, unix.EBADF)
+		require.Equal(t, Stats{InFlight: 3, Held: 5}, c.Stats())
+		require.NoError(t, iocbs[3].Release())
+		submit(t, c, iocbs[4:]...)
+		for i, event := range await(t, c, 7) {
+			want := i
+			if i >= 3 {
+				want++
+			}
+			require.Equal(t, uint64(want), event.Data64, "events of sockets come in order")
+		}
+	})
+}
+
+func TestSubmitIsAtomicOnInvalidInput(t *testing.T) {
+	c, other := newContext(t, 4), newContext(t, 1)
+	a, _ := sockets(t)
+	prepared := func(c *Context) *IOCB {
+		cb := taken(t, c)
+		require.NoError(t, cb.PrepPwrite(a, []byte("x"), 0))
+		return cb
+	}
+	good, held, foreign := prepared(c), taken(t, c), prepared(other)
+	for what, tt := range map[string]struct {
+		iocbs []*IOCB
+		err   error
+	}{
+		"nil":             {[]*IOCB{good, nil}, ErrInvalid},
+		"of another":      {[]*IOCB{good, foreign}, ErrInvalid},
+		"not prepared":    {[]*IOCB{good, held}, ErrNotPrepared},
+		"the same again":  {[]*IOCB{good, good}, ErrInProgress},
+		"the first fails": {[]*IOCB{held, good}, ErrNotPrepared},
+	} {
+		n, err := c.Submit(tt.iocbs...)
+		require.Zero(t, n, what)
+		require.ErrorIs(t, err, tt.err, what)
+		require.Equal(t, Stats{Held: 2}, c.Stats(), what)
+	}
+	submit(t, c, good)
+	await(t, c, 1)
+	require.ErrorIs(t, good.Release(), ErrInvalid, "it was given back with its event")
+	require.ErrorIs(t, good.PrepFsync(a), ErrInvalid)
+	require.NoError(t, held.Release())
+	require.NoError(t, foreign.Release())
+}
+
+func TestPrepRefusesWhatMakesNoSense(t *testing.T) {
+	c := newContext(t, 1)
+	cb := taken(t, c)
+	for what, err := range map[string]error{
+		"descriptor":  cb.PrepPread(-1, nil, 0),
+		"offset":      cb.PrepPread(0, nil, -1),
+		"end":         cb.PrepPwrite(0, make([]byte, 2), 1<<63-2),
+		"vector":      cb.PrepPreadv(0, make([][]byte, vectorsMax+1), 0),
+		"vector's":    cb.PrepPwritev(0, nil, -1),
+		"flush":       cb.PrepFsync(-1),
+		"flush data":  cb.PrepFdsync(1 << 40),
+		"poll":        cb.PrepPoll(-1, 0),
+		"rw of poll":  errors.Join(cb.PrepPoll(0, 0), cb.SetRWFlags(1)),
+		"rw of fsync": errors.Join(cb.PrepFsync(0), cb.SetRWFlags(1)),
+	} {
+		require.ErrorIs(t, err, ErrInvalid, what)
+		require.ErrorIs(t, err, unix.EINVAL, what)
+	}
+	require.NoError(t, cb.Release())
+	require.ErrorIs(t, cb.Notify(), ErrInvalid)
+	cb = taken(t, c)
+	require.ErrorIs(t, cb.Notify(), ErrNotPrepared)
+	require.NoError(t, cb.Release())
+}
+
+func TestGetEventsEndsOnTimeWhateverSignalsCome(t *testing.T) {
+	bothWays(t, func(t *testing.T, opts ...Option) {
+		c := newContext(t, 1, opts...)
+		a, _ := sockets(t)
+		cb := taken(t, c)
+		require.NoError(t, cb.PrepPoll(a, unix.POLLIN))
+		id := cb.ID()
+		submit(t, c, cb)
+		stop := make(chan struct{})
+		stopped := make(chan struct{})
+		go func() {
+			defer close(stopped)
+			for {
+				select {
+				case <-stop:
+					return
+				case <-time.After(time.Millisecond):
+					_ = unix.Kill(unix.Getpid(), unix.SIGURG)
+				}
+			}
+		}()
+		start := time.Now()
+		n, err := c.GetEvents(1, make([]Event, 1), 60*time.Millisecond)
+		close(stop)
+		<-stopped
+		require.Zero(t, n)
+		require.ErrorIs(t, err, ErrTimeout)
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		require.GreaterOrEqual(t, time.Since(start), 60*time.Millisecond)
+		require.NoError(t, c.Cancel(id))
+		events := await(t, c, 1)
+		_, err = events[0].Result()
+		require.ErrorIs(t, err, ErrCanceled)
+	})
+}
+
+func TestAwaitHoldsNoThreadAndEndsWithItsContext(t *testing.T) {
+	bothWays(t, func(t *testing.T, opts ...Option) {
+		c := newContext(t, 1, opts...)
+		a, b := sockets(t)
+		cb := taken(t, c)
+		require.NoError(t, cb.PrepPoll(a, unix.POLLIN))
+		require.NoError(t, cb.Notify())
+		submit(t, c, cb)
+		events := make([]Event, 1)
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+		defer cancel()
+		n, err := c.Await(ctx, 1, events)
+		require.Zero(t, n)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		go func() { _, _ = unix.Write(b, []byte("x")) }()
+		n, err = c.Await(context.Background(), 1, events)
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		_, err = c.Await(context.Background(), 1, events)
+		require.ErrorIs(t, err, ErrNoRequests)
+	})
+}
+
+func TestOneReaderAtATime(t *testing.T) {
+	c := newContext(t, 1)
+	a, b := sockets(t)
+	cb := taken(t, c)
+	require.NoError(t, cb.PrepPoll(a, unix.POLLIN))
+	submit(t, c, cb)
+	done := make(chan error)
+	go func() {
+		_, err := c.GetEvents(1, make([]Event, 1), -1)
+		done <- err
+	}()
+	require.Eventually(t, func() bool {
+		_, err := c.Reap(nil)
+		return errors.Is(err, ErrBusy)
+	}, 10*time.Second, time.Millisecond)
+	require.ErrorIs(t, c.Close(), ErrBusy)
+	_, err := unix.Write(b, []byte("x"))
+	require.NoError(t, err)
+	require.NoError(t, <-done)
+}
+
+func TestStaleEventsAreDropped(t *testing.T) {
+	c := newContext(t, 2)
+	var out [4]Event
+	cb := taken(t, c)
+	held := cb.ID()
+	require.Zero(t, c.finish([]rawEvent{{data: 0}, {data: 1 << 63}, {data: uint64(held)}, {data: 77}}, out[:]))
+	require.Equal(t, Stats{Held: 1, Stale: 4}, c.Stats())
+	a, _ := sockets(t)
+	require.NoError(t, cb.PrepPoll(a, unix.POLLOUT))
+	submit(t, c, cb)
+	await(t, c, 1)
+	again := taken(t, c)
+	require.NotEqual(t, held, again.ID(), "the generation tells them apart")
+	require.Zero(t, c.finish([]rawEvent{{data: uint64(held)}}, out[:]))
+	require.NoError(t, again.Release())
+	require.ErrorIs(t, c.Cancel(held), ErrCompleted)
+}
+
+func TestBuffersStayWhereTheKernelWritesThem(t *testing.T) {
+	c := newContext(t, 1)
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer r.Close()
+	defer w.Close()
+	dropped := make([]byte, 1<<16)
+	weak := make(chan struct{})
+	runtime.SetFinalizer(&dropped[0], func(*byte) { close(weak) })
+	cb := taken(t, c)
+	require.NoError(t, cb.PrepPreadv(0, [][]byte{dropped}, 0))
+	dropped = nil
+	runtime.GC()
+	debug.FreeOSMemory()
+	select {
+	case <-weak:
+		t.Fatal("the buffer of a prepared request was collected")
+	default:
+	}
+	require.NoError(t, cb.Release())
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		select {
+		case <-weak:
+			return true
+		default:
+			return false
+		}
+	}, 10*time.Second, time.Millisecond, "a released request keeps its buffer")
+}
+
+func TestSteadyStateDoesNotAllocate(t *testing.T) {
+	bothWays(t, func(t *testing.T, opts ...Option) {
+		c := newContext(t, 16, opts...)
+		a, b := sockets(t)
+		buf, events := make([]byte, 64), make([]Event, 16)
+		iocbs := make([]*IOCB, 16)
+		bufs := [][]byte{buf[:32], buf[32:]}
+		round := func() {
+			_, _ = c.IOCBs(iocbs)
+			for i, cb := range iocbs {
+				if i%2 == 0 {
+					_ = cb.PrepPwritev(a, bufs, 0)
+				} else {
+					_ = cb.PrepPread(b, buf, 0)
+				}
+			}
+			_, _ = c.Submit(iocbs...)
+			if n, err := c.GetEvents(16, events, time.Second); n != 16 {
+				panic(err)
+			}
+		}
+		round()
+		require.Zero(t, testing.AllocsPerRun(100, round))
+	})
+}
+
+func TestUnsupportedNamesItsCause(t *testing.T) {
+	for _, errno := range []unix.Errno{unix.EPERM, unix.ENOSYS} {
+		t.Run(errno.Error(), func(t *testing.T) {
+			if !testutil.InChild() {
+				child := testutil.ReExec(t, t.Name())
+				require.Zero(t, child.ExitCode, child.Output)
+				return
+			}
+			testutil.RefuseSyscalls(t, errno, unix.SYS_IO_SETUP)
+			_, err := NewContext(1)
+			require.ErrorIs(t, err, errors.ErrUnsupported)
+			require.ErrorIs(t, err, ErrUnsupported)
+			require.ErrorIs(t, err, errno)
+			require.ErrorContains(t, err, "seccomp")
+			var missing testutil.Unsupported
+			require.ErrorAs(t, err, &missing)
+			require.Equal(t, "io_setup", missing.Feature())
+		})
+	}
+}
+
+func TestNothingLeaksOverManyRequests(t *testing.T) {
+	before := inUse(t)
+	c, err := NewContext(64)
+	testutil.SkipIfUnsupported(t, err)
+	require.NoError(t, err)
+	a, b := sockets(t)
+	iocbs, events, buf := make([]*IOCB, 64), make([]Event, 64), make([]byte, 16)
+	rounds := 100_000 / 64
+	if testing.Short() {
+		rounds = 100
+	}
+	for range rounds {
+		_, err := c.IOCBs(iocbs)
+		require.NoError(t, err)
+		for i, cb := range iocbs {
+			if i < 32 {
+				require.NoError(t, cb.PrepPwrite(a, buf, 0))
+			} else {
+				require.NoError(t, cb.PrepPread(b, buf, 0))
+			}
+		}
+		n, err := c.Submit(iocbs...)
+		require.NoError(t, err)
+		require.Equal(t, 64, n)
+		n, err = c.Reap(events)
+		require.NoError(t, err)
+		require.Equal(t, 64, n)
+	}
+	require.Zero(t, c.Stats())
+	require.GreaterOrEqual(t, inUse(t), 64)
+	require.NoError(t, c.Close())
+	require.NoError(t, c.Close())
+	requireNoMoreInUse(t, before)
+}

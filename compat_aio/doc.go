@@ -1,0 +1,28 @@
+// Package aio is Linux AIO in pure Go: the system calls io_setup(2) to io_pgetevents(2), without cgo, for kernels and
+// containers that have no io_uring.
+//
+// Its floor is a [Context]: IOCBs that are prepared and submitted many at a time, and whose events are read from the
+// ring that the kernel maps into the process, without a system call.
+//
+// # What Linux AIO is good for
+//
+// The kernel completes most requests inside of io_submit: everything on files that were not opened with O_DIRECT, and
+// all transfers on sockets and pipes. There AIO saves system calls, it does not wait. It does wait for IOCB_CMD_POLL,
+// for O_DIRECT, and for the flush operations. A transfer on a blocking socket or pipe that is not ready blocks the
+// thread inside of io_submit.
+//
+// # Memory
+//
+// Buffers belong to the kernel from Submit until the completion is returned. The package keeps them allocated and
+// pinned meanwhile, whatever the caller drops; the caller must not touch what the kernel writes nor change what it
+// reads. IOCBs, vectors and pointer tables are in mapped memory, which the collector never moves. Under the race
+// detector the package announces what the kernel reads and writes.
+//
+// # Fork
+//
+// A context belongs to the address space that made it. A child of fork(2) that goes on without exec(2) has no context:
+// its calls give EINVAL, the ring is not mapped there, and it must neither use nor close a Context. What
+// package os/exec starts is not affected.
+//
+// On other systems than Linux everything compiles, and [NewContext] returns an [UnsupportedError].
+package aio

@@ -1,0 +1,9 @@
+package aio
+
+import (
+	"testing"
+
+	"github.com/sockring/uring/internal/testutil"
+)
+
+func TestMain(m *testing.M) { testutil.Main(m) }
