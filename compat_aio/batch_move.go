@@ -138,16 +138,20 @@ func (m *contextMover) fill(cb *IOCB, t *transfer) error {
 	return cb.SetRWFlags(m.flags[t.dir])
 }
 
-// collect reads n events and gives their results to the transfers that they name. They are there: the transfers do not
-// wait in the kernel.
+// collect waits for n events. They are there: the transfers do not wait in the kernel.
 func (m *contextMover) collect(window []*transfer, n int) error {
 	got, err := m.ctx.GetEvents(n, m.events[:n], -1)
-	for i := range m.events[:got] {
-		e := &m.events[i]
+	deliver(window, m.events[:got])
+	return err
+}
+
+// deliver gives the results of events to the transfers that they name, whatever the order they come in.
+func deliver(window []*transfer, events []Event) {
+	for i := range events {
+		e := &events[i]
 		t := window[e.Data64]
 		t.res, t.call = e.Res, e.op.String()
 	}
-	return err
 }
 
 // refuse gives a transfer the errno that io_submit(2) had for it.

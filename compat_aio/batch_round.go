@@ -132,14 +132,27 @@ func (b *Batcher) move(window []*transfer) (int, error) {
 			t.sender.unload()
 		}
 	}
-	for _, t := range window[:n] {
+	b.settle(window[:n])
+	return n, err
+}
+
+// settle decides what follows the attempts of transfers, each of which has a result.
+func (b *Batcher) settle(window []*transfer) {
+	next := 0
+	defer func() {
+		if next < len(window) { // A callback panics, and the bytes of the others have left all the same.
+			b.settle(window[next:])
+		}
+	}()
+	for next < len(window) {
+		t := window[next]
+		next++
 		if t.sender != nil {
 			t.sender.sent()
 		} else {
 			b.finish(t)
 		}
 	}
-	return n, err
 }
 
 // finish decides what follows an attempt of an Op.

@@ -40,6 +40,7 @@ type Sender struct {
 	deadline time.Time
 	room     room  // scratch of a Write that waits
 	closing  bool  // nothing more is to be sent
+	broken   error // the accounts do not add up: the kernel is not what we think
 	err      error // why nothing will be sent any more
 }
 

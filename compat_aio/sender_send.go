@@ -43,12 +43,20 @@ func (s *Sender) unload() {
 // sent takes the result of an attempt.
 func (s *Sender) sent() {
 	s.listed = false
-	t := &s.transfer
-	broken := s.count(t.res)
+	defer s.proceed() // whatever a release does
+	if s.transfer.res > 0 {
+		defer s.batcher.calledBack(s.batcher.callBack())
+		s.broken = s.queue.Sent(int(s.transfer.res))
+	}
+}
+
+// proceed decides what follows an attempt whose bytes have been counted.
+func (s *Sender) proceed() {
 	s.unload()
+	t := &s.transfer
 	switch errno := t.errno(); {
-	case broken != nil:
-		s.fail(broken)
+	case s.broken != nil:
+		s.fail(s.broken)
 	case errno == unix.EAGAIN:
 		if err := s.batcher.waitFor(t); err != nil {
 			s.fail(err)
@@ -61,15 +69,6 @@ func (s *Sender) sent() {
 	}
 	s.due = s.queue.Pending() + s.batch
 	s.want()
-}
-
-// count tells the queue how many bytes have left, which releases what was handed over.
-func (s *Sender) count(res int64) error {
-	if res <= 0 {
-		return nil
-	}
-	defer s.batcher.calledBack(s.batcher.callBack())
-	return s.queue.Sent(int(res))
 }
 
 // fail ends the Sender: nothing is sent any more, and what was handed over is released.
