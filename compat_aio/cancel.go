@@ -42,3 +42,16 @@ func (c *Context) Cancel(id ID) error {
 func (cb *IOCB) address() uintptr {
 	return uintptr(unsafe.Pointer(cb.raw)) // SAFETY: mapped memory, which is named and not followed.
 }
+
+// cancelPolls cancels every poll in flight.
+func (c *Context) cancelPolls() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i := range c.iocbs {
+		cb := &c.iocbs[i]
+		if cb.state == iocbInFlight && cb.op == opPoll && !cb.canceled {
+			errno := ioCancel(c.id, cb.raw, c.scratch)
+			cb.canceled = errno == 0 || errno == unix.EINPROGRESS
+		}
+	}
+}

@@ -44,10 +44,13 @@ type Context struct {
 // batch is what one io_submit names: a table of IOCB addresses in mapped memory.
 type batch struct{ table []uintptr }
 
-// Option changes how NewContext sets up.
+// Option changes how NewContext and NewQueue set up.
 type Option func(*options)
 
-type options struct{ syscallReap bool }
+type options struct {
+	syscallReap         bool
+	waitWithoutRequests bool
+}
 
 // WithSyscallReap has events read by io_getevents(2) always, as where the kernel does not map a ring that is known.
 func WithSyscallReap() Option { return func(o *options) { o.syscallReap = true } }
@@ -203,6 +206,11 @@ func (c *Context) Close() error {
 		return fmt.Errorf("%w: a goroutine is reading events", ErrBusy)
 	}
 	defer c.reaping.Unlock()
+	return c.shut()
+}
+
+// shut is Close, with reaping held.
+func (c *Context) shut() error {
 	c.mu.Lock()
 	switch used := len(c.iocbs) - len(c.free); {
 	case c.closed:
@@ -235,4 +243,10 @@ func (c *Context) destroy() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.arena.free()
+}
+
+func (c *Context) isClosed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
 }

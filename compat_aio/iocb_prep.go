@@ -124,9 +124,26 @@ func (cb *IOCB) begin(op opcode, fd int) error {
 	return nil
 }
 
+// checkTransfer refuses what the kernel would refuse, or take for something else.
+func checkTransfer(offset int64, b []byte, bufs [][]byte) error {
+	if len(bufs) > vectorsMax {
+		return invalid("%d buffers, more than %d", len(bufs), vectorsMax)
+	}
+	total := uint64(len(b))
+	for _, buf := range bufs {
+		if total += uint64(len(buf)); total > math.MaxInt64 {
+			return invalid("buffers of more than 2^63 bytes")
+		}
+	}
+	if offset < 0 || total > uint64(math.MaxInt64-offset) {
+		return invalid("%d bytes at offset %d", total, offset)
+	}
+	return nil
+}
+
 func (cb *IOCB) prepTransfer(op opcode, fd int, b []byte, offset int64, a access) error {
-	if offset < 0 || offset > math.MaxInt64-int64(len(b)) {
-		return invalid("%d bytes at offset %d", len(b), offset)
+	if err := checkTransfer(offset, b, nil); err != nil {
+		return err
 	}
 	if err := cb.begin(op, fd); err != nil {
 		return err
@@ -139,17 +156,8 @@ func (cb *IOCB) prepTransfer(op opcode, fd int, b []byte, offset int64, a access
 }
 
 func (cb *IOCB) prepVector(op opcode, fd int, bufs [][]byte, offset int64, a access) error {
-	if len(bufs) > vectorsMax {
-		return invalid("%d buffers, more than %d", len(bufs), vectorsMax)
-	}
-	total := int64(0)
-	for _, b := range bufs {
-		if total += int64(len(b)); total < 0 {
-			return invalid("buffers of more than 2^63 bytes")
-		}
-	}
-	if offset < 0 || offset > math.MaxInt64-total {
-		return invalid("%d bytes at offset %d", total, offset)
+	if err := checkTransfer(offset, nil, bufs); err != nil {
+		return err
 	}
 	if err := cb.begin(op, fd); err != nil {
 		return err
