@@ -33,7 +33,7 @@ func BytesAreExact(t *testing.T, e Engine) {
 
 // newSenderRun makes a Sender over a fresh connection.
 func newSenderRun(t *rapid.T, e Engine) *senderRun {
-	a, b := pair(t, rapid.SampledFrom([]string{"tcp", "unix"}).Draw(t, "network"))
+	a, b := Pair(t, rapid.SampledFrom([]string{"tcp", "unix"}).Draw(t, "network"))
 	if n := rapid.SampledFrom([]int{0, 1, 20_000}).Draw(t, "SO_SNDBUF"); n > 0 {
 		require.NoError(t, unix.SetsockoptInt(a, unix.SOL_SOCKET, unix.SO_SNDBUF, n))
 		require.NoError(t, unix.SetsockoptInt(b, unix.SOL_SOCKET, unix.SO_RCVBUF, n))
@@ -47,8 +47,8 @@ func newSenderRun(t *rapid.T, e Engine) *senderRun {
 	return &senderRun{engine: e, s: s, limit: limit, fd: a, peer: startPeer(b, drawReading(t))}
 }
 
-// pair connects two stream sockets.
-func pair(t *rapid.T, network string) (a, b int) {
+// Pair connects two stream sockets.
+func Pair(t *rapid.T, network string) (a, b int) {
 	if network == "unix" {
 		fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 		require.NoError(t, err)
