@@ -54,7 +54,7 @@ type rawIOCB struct {
 	buf         uint64
 	nbytes      uint64
 	offset      int64
-	_           uint64
+	reserved    uint64 // 0
 	flags       uint32
 	resfd       uint32
 }

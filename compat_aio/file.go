@@ -37,8 +37,8 @@ func FileOf(f *os.File) File {
 		return File{err: err}
 	}
 	var file File
-	if err := conn.Control(func(fd uintptr) { file = FD(int(fd)) }); err != nil {
-		return File{err: err}
+	if conn.Control(func(fd uintptr) { file = FD(int(fd)) }) != nil {
+		return File{err: &os.PathError{Op: "aio", Path: f.Name(), Err: os.ErrClosed}} // There is no other reason.
 	}
 	file.file = f
 	return file

@@ -45,9 +45,8 @@ func NewQueue(max int, opts ...Option) (*Queue, error) {
 	}
 	q := &Queue{
 		c: c, waitWithoutRequests: o.waitWithoutRequests,
-		turn: make(chan struct{}, 1), closing: make(chan struct{}), closed: make(chan struct{}),
+		supports: supports, turn: make(chan struct{}, 1), closing: make(chan struct{}), closed: make(chan struct{}),
 	}
-	q.supports = q.try
 	return q, nil
 }
 

@@ -3,7 +3,6 @@ package aio
 import (
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"golang.org/x/sys/unix"
@@ -135,30 +134,4 @@ func (q *Queue) explain(op opcode, err error) error {
 		Name: command, Missing: "a kernel that does not know it", Provider: "kernel 4.18",
 		SinceMajor: 4, SinceMinor: 18, Err: err,
 	}
-}
-
-// try submits an operation that any kernel accepts that has it. Its event belongs to no Request, and is dropped.
-func (q *Queue) try(op opcode) error {
-	trial := Request{op: op, file: File{fd: q.c.notifier.fd}, events: unix.POLLOUT}
-	if op != opPoll {
-		file, err := os.CreateTemp("", "aio")
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		defer os.Remove(file.Name())
-		trial.file = FileOf(file)
-	}
-	cb, err := q.c.IOCB()
-	if err != nil {
-		return err
-	}
-	if err := trial.fill(cb); err != nil {
-		return errors.Join(err, cb.Release())
-	}
-	cb.SetData(nil)
-	if _, err := q.c.Submit(cb); err != nil {
-		return errors.Join(err, cb.Release())
-	}
-	return nil
 }

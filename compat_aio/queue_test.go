@@ -53,6 +53,10 @@ func armed(t testing.TB, q *Queue) (r *Request, ready func()) {
 }
 
 func TestQueueTransfers(t *testing.T) {
+	t.Run("D05 D06 reading and writing", testQueueTransfers)
+}
+
+func testQueueTransfers(t *testing.T) {
 	bothWays(t, func(t *testing.T, opts ...Option) {
 		q, f := newQueue(t, 4, opts...), newFile(t)
 		data := pattern(9000, 3)

@@ -55,15 +55,12 @@ func (q *Queue) look(ctx context.Context, deadline time.Time, least int, out []*
 		return n, true, ErrInterrupted
 	case n >= least:
 		return n, true, nil
-	}
-	if err := ctx.Err(); err != nil {
-		return n, true, err
-	}
-	switch {
-	case !deadline.IsZero() && !time.Now().Before(deadline):
-		return n, true, ErrTimeout
 	case !q.waitWithoutRequests && q.InFlight() == 0:
 		return n, true, ErrNoRequests
+	case ctx.Err() != nil:
+		return n, true, ctx.Err()
+	case !deadline.IsZero() && !time.Now().Before(deadline):
+		return n, true, ErrTimeout
 	}
 	return n, false, nil
 }

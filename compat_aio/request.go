@@ -3,6 +3,8 @@ package aio
 import (
 	"errors"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // State is where a Request is:
@@ -225,10 +227,16 @@ func (r *Request) launch(q *Queue, id ID) {
 	r.claimed, r.state, r.queue, r.id = false, StateSubmitted, q, id
 }
 
+// pollAlways is what poll(2) reports without being asked: POLLERR, POLLHUP and POLLNVAL.
+const pollAlways = unix.POLLERR | unix.POLLHUP | unix.POLLNVAL
+
 // complete ends the Request with its result.
 func (r *Request) complete(n int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.op == opPoll {
+		n &= int(r.events) | pollAlways // The kernel reports all that the wake-up was for, POLLPRI on any data.
+	}
 	r.letGo()
 	r.claimed, r.state, r.queue, r.n, r.err = false, StateCompleted, nil, n, err
 }
