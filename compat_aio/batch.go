@@ -40,15 +40,15 @@ type Batcher struct {
 	slab    *sendq.Slab
 	senders map[*Sender]struct{}
 
-	todo    []*transfer // those that can be attempted
-	doing   []*transfer // scratch of a round
-	waiting int         // transfers that wait for their socket
-	starved int         // how often in a row the kernel had no room
+	todo    []*task // those that can be attempted
+	doing   []*task // scratch of a round
+	waiting int     // transfers that wait for their socket
+	starved int     // how often in a row the kernel had no room
 
-	transfers []transfer // of the ops of the call
-	results   []Result   // of them, the caller's memory
-	open      int        // how many of them have no result yet
-	trying    bool       // they do not wait
+	transfers []task   // of the ops of the call
+	results   []Result // of them, the caller's memory
+	open      int      // how many of them have no result yet
+	trying    bool     // they do not wait
 
 	driven        []Op // scratch of the drivers
 	drivenResults []Result

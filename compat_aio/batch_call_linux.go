@@ -25,7 +25,7 @@ func (m *callMover) slots() int { return m.window }
 
 func (m *callMover) close() error { return nil }
 
-func (m *callMover) move(window []*transfer) (int, error) {
+func (m *callMover) move(window []*task) (int, error) {
 	for _, t := range window {
 		m.scratch = t.pieces(m.scratch[:0])
 		t.res = m.call(t)
@@ -36,7 +36,7 @@ func (m *callMover) move(window []*transfer) (int, error) {
 }
 
 // call makes the system call and returns its result as an event has it.
-func (m *callMover) call(t *transfer) int64 {
+func (m *callMover) call(t *task) int64 {
 	for i, p := range m.scratch {
 		m.iov[i].Base = unsafe.SliceData(p)
 		m.iov[i].SetLen(len(p))

@@ -14,6 +14,6 @@ func (m *callMover) slots() int { return m.window }
 
 func (m *callMover) close() error { return nil }
 
-func (m *callMover) move(window []*transfer) (int, error) { return 0, unix.ENOSYS }
+func (m *callMover) move(window []*task) (int, error) { return 0, unix.ENOSYS }
 
 func probePair() ([2]int, error) { return [2]int{}, unix.ENOSYS }

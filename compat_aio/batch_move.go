@@ -21,8 +21,8 @@ type contextMover struct {
 	scratch [][]byte
 }
 
-func newContextMover(slots int) (*contextMover, error) {
-	ctx, err := NewContext(slots)
+func newContextMover(slots int, opts ...Option) (*contextMover, error) {
+	ctx, err := NewContext(slots, opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (m *contextMover) close() error { return m.ctx.Close() }
 
 // move hands the window to the kernel. Where it refuses a transfer, that one has the errno for its result and the next
 // are handed in behind it.
-func (m *contextMover) move(window []*transfer) (int, error) {
+func (m *contextMover) move(window []*task) (int, error) {
 	prepared, err := m.prepare(window)
 	for done := 0; done < prepared; {
 		n, refusal := m.ctx.Submit(m.iocbs[done:prepared]...)
@@ -111,7 +111,7 @@ func (m *contextMover) move(window []*transfer) (int, error) {
 }
 
 // prepare fills an IOCB for each transfer, and returns for how many.
-func (m *contextMover) prepare(window []*transfer) (int, error) {
+func (m *contextMover) prepare(window []*task) (int, error) {
 	n, err := m.ctx.IOCBs(m.iocbs[:len(window)])
 	if err != nil {
 		return 0, err
@@ -125,7 +125,7 @@ func (m *contextMover) prepare(window []*transfer) (int, error) {
 	return n, nil
 }
 
-func (m *contextMover) fill(cb *IOCB, t *transfer) error {
+func (m *contextMover) fill(cb *IOCB, t *task) error {
 	m.scratch = t.pieces(m.scratch[:0])
 	defer clear(m.scratch)
 	prep := cb.PrepPwritev
@@ -139,14 +139,14 @@ func (m *contextMover) fill(cb *IOCB, t *transfer) error {
 }
 
 // collect waits for n events. They are there: the transfers do not wait in the kernel.
-func (m *contextMover) collect(window []*transfer, n int) error {
+func (m *contextMover) collect(window []*task, n int) error {
 	got, err := m.ctx.GetEvents(n, m.events[:n], -1)
 	deliver(window, m.events[:got])
 	return err
 }
 
 // deliver gives the results of events to the transfers that they name, whatever the order they come in.
-func deliver(window []*transfer, events []Event) {
+func deliver(window []*task, events []Event) {
 	for i := range events {
 		e := &events[i]
 		t := window[e.Data64]
@@ -155,7 +155,7 @@ func deliver(window []*transfer, events []Event) {
 }
 
 // refuse gives a transfer the errno that io_submit(2) had for it.
-func (m *contextMover) refuse(t *transfer, cb *IOCB, refusal error) error {
+func (m *contextMover) refuse(t *task, cb *IOCB, refusal error) error {
 	var errno unix.Errno
 	if !errors.As(refusal, &errno) {
 		return refusal

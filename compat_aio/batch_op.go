@@ -108,7 +108,7 @@ func (b *Batcher) begin(dir direction, ops []Op, out []Result, trying bool) []Re
 	for i := range ops {
 		out[i] = Result{Token: ops[i].Token}
 		t := &b.transfers[i]
-		*t = transfer{socket: ops[i].Socket, dir: dir, bufs: ops[i].Bufs, index: i}
+		*t = task{socket: ops[i].Socket, dir: dir, bufs: ops[i].Bufs, index: i}
 		t.left = size(t.bufs)
 		if err := b.admit(t); err != nil {
 			out[i].Err = err
@@ -136,7 +136,7 @@ func size(bufs [][]byte) (n int) {
 }
 
 // admit says why a transfer cannot be made, as far as that shows before it is attempted.
-func (b *Batcher) admit(t *transfer) error {
+func (b *Batcher) admit(t *task) error {
 	switch s := t.socket; {
 	case s == nil || s.batcher != b:
 		return invalid("not a Socket of this Batcher")
@@ -173,7 +173,7 @@ func (b *Batcher) abandon(err error) {
 		b.results[t.index].N, b.results[t.index].Err = t.n, err
 	}
 	if b.open > 0 {
-		b.todo = slices.DeleteFunc(b.todo, func(t *transfer) bool { return t.sender == nil })
+		b.todo = slices.DeleteFunc(b.todo, func(t *task) bool { return t.sender == nil })
 		b.open = 0
 	}
 	clear(b.transfers)
@@ -181,7 +181,7 @@ func (b *Batcher) abandon(err error) {
 }
 
 // done gives a transfer its result. Those behind it on its socket get the same error, or their turn.
-func (b *Batcher) done(t *transfer, err error) {
+func (b *Batcher) done(t *task, err error) {
 	for {
 		b.results[t.index].N, b.results[t.index].Err = t.n, err
 		t.over = true
@@ -200,7 +200,7 @@ func (b *Batcher) done(t *transfer, err error) {
 }
 
 // attemptNext gives a transfer its turn. Where there is nothing to do for it that is over at once.
-func (b *Batcher) attemptNext(t *transfer) {
+func (b *Batcher) attemptNext(t *task) {
 	if t.left == 0 {
 		b.done(t, nil)
 		return

@@ -22,7 +22,7 @@ type watchedMover struct {
 }
 
 // move (SPEC I2, I3).
-func (m *watchedMover) move(window []*transfer) (int, error) {
+func (m *watchedMover) move(window []*task) (int, error) {
 	require.LessOrEqual(m.t, len(window), m.slots())
 	type lane struct {
 		socket *Socket

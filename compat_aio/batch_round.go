@@ -9,14 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// transfer is a send or receive of one socket on its way, of an Op or of a Sender.
-type transfer struct {
+// task is a send or receive of one socket on its way, of an Op or of a Sender.
+type task struct {
 	socket *Socket
 	dir    direction
 	sender *Sender // whose request it is, or nil
 	index  int     // of the Op
 	over   bool    // it has its result
-	next   *transfer
+	next   *task
 
 	bufs        [][]byte
 	first, skip int // bufs[first][skip:] is what comes next
@@ -31,10 +31,10 @@ type transfer struct {
 // transferMax is what the kernel transfers at most in one go: MAX_RW_COUNT.
 const transferMax = 0x7ffff000
 
-func (t *transfer) lane() *lane { return &t.socket.lanes[t.dir] }
+func (t *task) lane() *lane { return &t.socket.lanes[t.dir] }
 
 // pieces appends what the next attempt is about to scratch, as many buffers as the kernel takes.
-func (t *transfer) pieces(scratch [][]byte) [][]byte {
+func (t *task) pieces(scratch [][]byte) [][]byte {
 	t.asked = 0
 	skip := t.skip
 	for _, p := range t.bufs[t.first:] {
@@ -51,7 +51,7 @@ func (t *transfer) pieces(scratch [][]byte) [][]byte {
 }
 
 // advance notes that n bytes were transferred.
-func (t *transfer) advance(n int) {
+func (t *task) advance(n int) {
 	t.n += n
 	t.left -= n
 	for n > 0 {
@@ -66,7 +66,7 @@ func (t *transfer) advance(n int) {
 }
 
 // errno returns the errno of the attempt, or 0.
-func (t *transfer) errno() unix.Errno {
+func (t *task) errno() unix.Errno {
 	if t.res < 0 {
 		return unix.Errno(-t.res)
 	}
@@ -80,7 +80,7 @@ type mover interface {
 
 	// move attempts transfers, in order, and returns how many of them have a result now. When not all have one, the
 	// error says why no socket can be served, or is nil where the kernel is out of room at the moment.
-	move(window []*transfer) (int, error)
+	move(window []*task) (int, error)
 
 	close() error
 }
@@ -118,7 +118,7 @@ func (b *Batcher) noteStarved(starved bool) {
 }
 
 // move attempts one window of transfers and ends those that have a result.
-func (b *Batcher) move(window []*transfer) (int, error) {
+func (b *Batcher) move(window []*task) (int, error) {
 	for _, t := range window {
 		if t.sender != nil {
 			t.sender.load()
@@ -137,7 +137,7 @@ func (b *Batcher) move(window []*transfer) (int, error) {
 }
 
 // settle decides what follows the attempts of transfers, each of which has a result.
-func (b *Batcher) settle(window []*transfer) {
+func (b *Batcher) settle(window []*task) {
 	next := 0
 	defer func() {
 		if next < len(window) { // A callback panics, and the bytes of the others have left all the same.
@@ -156,7 +156,7 @@ func (b *Batcher) settle(window []*transfer) {
 }
 
 // finish decides what follows an attempt of an Op.
-func (b *Batcher) finish(t *transfer) {
+func (b *Batcher) finish(t *task) {
 	if t.res > 0 {
 		t.advance(int(t.res))
 	}
@@ -183,7 +183,7 @@ func (b *Batcher) finish(t *transfer) {
 }
 
 // waitFor has a transfer wait until its socket is ready.
-func (b *Batcher) waitFor(t *transfer) error {
+func (b *Batcher) waitFor(t *task) error {
 	if err := b.watch(t.socket); err != nil {
 		return err
 	}

@@ -30,8 +30,8 @@ const (
 // lane is what one direction of a socket has to do: at most one transfer that is ready, attempted or waiting, and
 // behind it those of the same batch.
 type lane struct {
-	last    *transfer
-	waiting *transfer
+	last    *task
+	waiting *task
 }
 
 // Socket makes the stream socket fd known to the Batcher. Others are refused with EPROTOTYPE, since batches do not keep

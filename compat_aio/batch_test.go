@@ -102,10 +102,10 @@ func TestFailureConcernsItsSocketAlone(t *testing.T) {
 // TestResultsFindTheirTransfersInAnyOrder (SPEC C09, C20, C30): events name their transfer, so that their order does
 // not matter.
 func TestResultsFindTheirTransfersInAnyOrder(t *testing.T) {
-	window := make([]*transfer, 100)
+	window := make([]*task, 100)
 	var events []Event
 	for i := range window {
-		window[i] = new(transfer)
+		window[i] = new(task)
 		events = append(events, Event{Data64: uint64(i), Res: int64(i * i), op: opPwritev})
 	}
 	slices.Reverse(events)
@@ -121,8 +121,8 @@ func TestBuffersStayPinnedUntilTheEvent(t *testing.T) {
 	b := newBatcher(t, 1)
 	m := b.mover.(*contextMover)
 	s, _ := pairOf(t, b, "unix")
-	tr := &transfer{socket: s, bufs: [][]byte{make([]byte, 10), make([]byte, 10)}}
-	n, err := m.prepare([]*transfer{tr})
+	tr := &task{socket: s, bufs: [][]byte{make([]byte, 10), make([]byte, 10)}}
+	n, err := m.prepare([]*task{tr})
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	cb := m.iocbs[0]
@@ -133,7 +133,7 @@ func TestBuffersStayPinnedUntilTheEvent(t *testing.T) {
 	require.Equal(t, 2, cb.pins, "the bytes have left, and the event was not read")
 	_, err = m.ctx.IOCB()
 	require.ErrorIs(t, err, ErrInsufficientResources)
-	require.NoError(t, m.collect([]*transfer{tr}, 1))
+	require.NoError(t, m.collect([]*task{tr}, 1))
 	require.EqualValues(t, 20, tr.res)
 	require.Zero(t, cb.pins)
 	again := taken(t, m.ctx)
@@ -278,7 +278,7 @@ func TestLengthsAreNotCut(t *testing.T) {
 	require.True(t, slices.Equal(want, <-got))
 
 	huge := slices.Repeat([][]byte{make([]byte, 8<<20)}, 600)
-	tr := transfer{socket: s, bufs: huge, left: size(huge)}
+	tr := task{socket: s, bufs: huge, left: size(huge)}
 	require.Len(t, tr.pieces(nil), 600)
 	require.Equal(t, transferMax, tr.asked)
 	tr.advance(math.MaxUint32)
@@ -477,6 +477,38 @@ func TestSocketsThatDoNotFitAreRefused(t *testing.T) {
 	}
 }
 
+// TestEventsAreReadEitherWay (SPEC C13, C28): from the ring that the kernel maps, over its end and in order, and by
+// system call.
+func TestEventsAreReadEitherWay(t *testing.T) {
+	bothWays(t, func(t *testing.T, opts ...Option) {
+		m, err := newContextMover(5, opts...)
+		testutil.SkipIfUnsupported(t, err)
+		require.NoError(t, err)
+		b := newBatcher(t, 5, WithSyscalls())
+		b.mover = m
+		var sends, recvs []Op
+		for range 5 {
+			s, peer := pairOf(t, b, "unix")
+			require.NoError(t, unix.SetNonblock(peer, true))
+			sends = append(sends, Op{Socket: s})
+			recvs = append(recvs, Op{Socket: socketOf(t, b, peer), Bufs: [][]byte{make([]byte, 100)}})
+		}
+		for round := range 300 {
+			for i := range sends {
+				sends[i].Bufs = [][]byte{pattern(20+i, round+i)}
+			}
+			out, err := b.TrySend(sends, nil)
+			require.NoError(t, err)
+			out, err = b.TryRecv(recvs, out)
+			require.NoError(t, err)
+			for i, r := range out {
+				require.Equal(t, Result{N: 20 + i}, r)
+				require.Equal(t, pattern(20+i, round+i), recvs[i].Bufs[0][:r.N])
+			}
+		}
+	})
+}
+
 // TestSendThatTookNothingEnds holds that a kernel that takes nothing and says nothing is not asked for ever.
 func TestSendThatTookNothingEnds(t *testing.T) {
 	b := newBatcher(t, 1)
@@ -491,9 +523,9 @@ func TestSendThatTookNothingEnds(t *testing.T) {
 
 type takesNothing struct{}
 
-func (takesNothing) slots() int                           { return 1 }
-func (takesNothing) move(window []*transfer) (int, error) { return len(window), nil }
-func (takesNothing) close() error                         { return nil }
+func (takesNothing) slots() int                       { return 1 }
+func (takesNothing) move(window []*task) (int, error) { return len(window), nil }
+func (takesNothing) close() error                     { return nil }
 
 // TestBatchesAllocateNothing holds that a transfer costs no garbage once all is warm.
 func TestBatchesAllocateNothing(t *testing.T) {

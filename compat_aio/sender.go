@@ -31,7 +31,7 @@ type Sender struct {
 	socket  *Socket
 	queue   *sendq.Queue
 
-	transfer transfer // the request of the queue
+	transfer task     // the request of the queue
 	pieces   [][]byte // what it sends
 	listed   bool     // it is in the Batcher's todo
 
@@ -100,7 +100,7 @@ func (s *Socket) NewSender(opts ...SenderOption) (*Sender, error) {
 		return nil, fmt.Errorf("aio: sender: %w: %w", err, unix.EINVAL)
 	}
 	one := &Sender{batcher: b, socket: s, queue: queue, batch: cfg.batch, due: cfg.batch}
-	one.transfer = transfer{socket: s, dir: sending, sender: one}
+	one.transfer = task{socket: s, dir: sending, sender: one}
 	s.sender = one
 	b.senders[one] = struct{}{}
 	return one, nil

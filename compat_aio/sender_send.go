@@ -162,7 +162,7 @@ func (s *Sender) end() error {
 }
 
 // drop takes a Sender's transfer out of what is to be attempted and what waits.
-func (b *Batcher) drop(t *transfer) {
+func (b *Batcher) drop(t *task) {
 	if lane := t.lane(); lane.waiting == t {
 		lane.waiting = nil
 		b.waiting--

@@ -50,6 +50,7 @@ func TestManySendersLeaveWithOneSubmission(t *testing.T) {
 	})
 }
 
+// TestFlushStopsAtTheDeadlineAndGoesOnFromTheExactByte (SPEC C14, C27): neither early nor never.
 func TestFlushStopsAtTheDeadlineAndGoesOnFromTheExactByte(t *testing.T) {
 	bothMovers(t, 4, func(t *testing.T, b *Batcher) {
 		testutil.Timeout(t, time.Minute)
