@@ -27,28 +27,28 @@ func (m *callMover) close() error { return nil }
 
 func (m *callMover) move(window []*task) (int, error) {
 	for _, t := range window {
-		m.scratch = t.pieces(m.scratch[:0])
-		t.res = m.call(t)
+		pieces := t.pieces(&m.scratch)
+		t.res = m.call(t, pieces)
 		clear(m.scratch)
-		clear(m.iov[:len(m.scratch)])
+		clear(m.iov[:len(pieces)])
 	}
 	return len(window), nil
 }
 
 // call makes the system call and returns its result as an event has it.
-func (m *callMover) call(t *task) int64 {
-	for i, p := range m.scratch {
+func (m *callMover) call(t *task, pieces [][]byte) int64 {
+	for i, p := range pieces {
 		m.iov[i].Base = unsafe.SliceData(p)
 		m.iov[i].SetLen(len(p))
 	}
 	m.hdr.Iov = unsafe.SliceData(m.iov)
-	m.hdr.SetIovlen(len(m.scratch))
+	m.hdr.SetIovlen(len(pieces))
 	trap, flags := uintptr(unix.SYS_SENDMSG), unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL
 	t.call = "sendmsg"
 	if t.dir == receiving {
 		trap, flags, t.call = unix.SYS_RECVMSG, unix.MSG_DONTWAIT, "recvmsg"
 	}
-	m.announce(t.dir)
+	announce(pieces, t.dir)
 	// SAFETY: the header is kept by m, and keeps the vector, which keeps the buffers, for as long as the call takes.
 	n, _, errno := unix.Syscall(trap, uintptr(t.socket.fd), uintptr(unsafe.Pointer(&m.hdr)), uintptr(flags))
 	if errno != 0 {
@@ -58,11 +58,11 @@ func (m *callMover) call(t *task) int64 {
 }
 
 // announce tells the race detector what the kernel does with the buffers.
-func (m *callMover) announce(dir direction) {
+func announce(pieces [][]byte, dir direction) {
 	if !race.Enabled {
 		return
 	}
-	for _, p := range m.scratch {
+	for _, p := range pieces {
 		first := unsafe.Pointer(unsafe.SliceData(p)) // SAFETY: only named.
 		if dir == receiving {
 			race.WriteRange(first, len(p))

@@ -86,8 +86,9 @@ func (m *contextMover) close() error { return m.ctx.Close() }
 // are handed in behind it.
 func (m *contextMover) move(window []*task) (int, error) {
 	prepared, err := m.prepare(window)
+	call := m.howToSubmit(window)
 	for done := 0; done < prepared; {
-		n, refusal := m.ctx.Submit(m.iocbs[done:prepared]...)
+		n, refusal := m.ctx.submitBy(call, m.iocbs[done:prepared])
 		if err := m.collect(window, n); err != nil {
 			return done, errors.Join(err, m.release(m.iocbs[done+n:prepared]))
 		}
@@ -110,6 +111,26 @@ func (m *contextMover) move(window []*task) (int, error) {
 	return prepared, err
 }
 
+// A submission of so few transfers and bytes takes some hundred microseconds at most.
+const (
+	briefTransfersMax = 256
+	briefBytesMax     = 512 << 10
+)
+
+// howToSubmit returns the call for the transfers of a window. Where there is little to do, and RWF_NOWAIT makes sure
+// that none of them waits, the runtime is not told of it: handing the processor over and back would cost more than the
+// call, and wakes threads that take the processor from the peer on machines with few of them.
+func (m *contextMover) howToSubmit(window []*task) submitCall {
+	bytes := 0
+	for _, t := range window {
+		bytes += t.asked
+	}
+	if m.flags[receiving]&rwfNowait == 0 || len(window) > briefTransfersMax || bytes > briefBytesMax {
+		return ioSubmit
+	}
+	return ioSubmitBriefly
+}
+
 // prepare fills an IOCB for each transfer, and returns for how many.
 func (m *contextMover) prepare(window []*task) (int, error) {
 	n, err := m.ctx.IOCBs(m.iocbs[:len(window)])
@@ -126,13 +147,15 @@ func (m *contextMover) prepare(window []*task) (int, error) {
 }
 
 func (m *contextMover) fill(cb *IOCB, t *task) error {
-	m.scratch = t.pieces(m.scratch[:0])
-	defer clear(m.scratch)
-	prep := cb.PrepPwritev
-	if t.dir == receiving {
-		prep = cb.PrepPreadv
+	pieces := t.pieces(&m.scratch)
+	var err error
+	if t.dir == sending {
+		err = cb.PrepPwritev(t.socket.fd, pieces, 0)
+	} else {
+		err = cb.PrepPreadv(t.socket.fd, pieces, 0)
 	}
-	if err := prep(t.socket.fd, m.scratch, 0); err != nil {
+	clear(m.scratch)
+	if err != nil {
 		return err
 	}
 	return cb.SetRWFlags(m.flags[t.dir])

@@ -33,21 +33,29 @@ const transferMax = 0x7ffff000
 
 func (t *task) lane() *lane { return &t.socket.lanes[t.dir] }
 
-// pieces appends what the next attempt is about to scratch, as many buffers as the kernel takes.
-func (t *task) pieces(scratch [][]byte) [][]byte {
+// pieces returns what the next attempt is about, as many buffers as the kernel takes: the buffers themselves, or what
+// is left of them, in scratch.
+func (t *task) pieces(scratch *[][]byte) [][]byte {
+	out := (*scratch)[:0]
+	if t.first == 0 && t.skip == 0 && len(t.bufs) <= vectorsMax {
+		*scratch = out
+		t.asked = min(t.left, transferMax)
+		return t.bufs
+	}
 	t.asked = 0
 	skip := t.skip
 	for _, p := range t.bufs[t.first:] {
 		if p = p[skip:]; len(p) > 0 {
-			scratch = append(scratch, p)
+			out = append(out, p)
 			t.asked += len(p)
 		}
-		if skip = 0; len(scratch) == vectorsMax {
+		if skip = 0; len(out) == vectorsMax {
 			break
 		}
 	}
 	t.asked = min(t.asked, transferMax)
-	return scratch
+	*scratch = out
+	return out
 }
 
 // advance notes that n bytes were transferred.

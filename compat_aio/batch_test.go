@@ -279,7 +279,7 @@ func TestLengthsAreNotCut(t *testing.T) {
 
 	huge := slices.Repeat([][]byte{make([]byte, 8<<20)}, 600)
 	tr := task{socket: s, bufs: huge, left: size(huge)}
-	require.Len(t, tr.pieces(nil), 600)
+	require.Len(t, tr.pieces(new([][]byte)), 600)
 	require.Equal(t, transferMax, tr.asked)
 	tr.advance(math.MaxUint32)
 	require.Equal(t, 600*8<<20-math.MaxUint32, tr.left)
