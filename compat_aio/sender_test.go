@@ -3,6 +3,7 @@
 package aio
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"os"
@@ -315,4 +316,51 @@ func BenchmarkSenderWrite(b *testing.B) {
 			}
 		}
 	}
+}
+
+// TestNothingLeaksOverManyBatchers holds that closing gives back descriptors, mappings and requests, whatever was under
+// way.
+func TestNothingLeaksOverManyBatchers(t *testing.T) {
+	before := inUse(t)
+	turn := func() {
+		b, err := NewBatcher(64)
+		testutil.SkipIfUnsupported(t, err)
+		require.NoError(t, err)
+		full, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+		require.NoError(t, err)
+		defer unix.Close(full[0])
+		defer unix.Close(full[1])
+		s, err := socketOf(t, b, full[0]).NewSender(WithLimit(8 << 20))
+		require.NoError(t, err)
+		s.SetDeadline(time.Now().Add(time.Millisecond))
+		_, err = s.Write(make([]byte, 4<<20))
+		require.NoError(t, err)
+		require.ErrorIs(t, s.Flush(context.Background()), os.ErrDeadlineExceeded)
+		require.NoError(t, b.Close())
+		require.ErrorIs(t, s.Err(), ErrClosed)
+	}
+	turn() // the runtime's own mappings
+	held := func() [2]int { return [2]int{countLines(t, "/proc/self/maps"), countFiles(t)} }
+	start := held()
+	for range 20 {
+		turn()
+	}
+	end := held()
+	require.Less(t, end[0], start[0]+20, "mappings")
+	require.Equal(t, start[1], end[1], "descriptors")
+	requireNoMoreInUse(t, before)
+}
+
+func countLines(t *testing.T, path string) int {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return bytes.Count(text, []byte("\n"))
+}
+
+func countFiles(t *testing.T) int {
+	t.Helper()
+	names, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	return len(names)
 }
