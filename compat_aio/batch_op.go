@@ -2,6 +2,7 @@ package aio
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -183,6 +184,9 @@ func (b *Batcher) abandon(err error) {
 // done gives a transfer its result. Those behind it on its socket get the same error, or their turn.
 func (b *Batcher) done(t *task, err error) {
 	for {
+		if t.over {
+			panic(fmt.Sprintf("aio: transfer %d of a batch has ended twice", t.index))
+		}
 		b.results[t.index].N, b.results[t.index].Err = t.n, err
 		t.over = true
 		b.open--
