@@ -3,8 +3,6 @@ package uring
 import (
 	"unsafe"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sockring/uring/cring"
 	"github.com/sockring/uring/internal/race"
 )
@@ -74,7 +72,7 @@ func (s *bufRegions) grow(n int) error {
 		return err
 	}
 	if size == regionHuge {
-		_ = unix.Madvise(mem, unix.MADV_HUGEPAGE) // ordinary pages serve as well, only slower
+		adviseHugePages(mem)
 	}
 	s.last = &bufRegion{mem: mem}
 	s.total += len(mem)

@@ -155,6 +155,33 @@ func TestEntryThatMakesNoSense(t *testing.T) { // fault 25
 	require.Zero(t, r.Stats().Dropped)
 }
 
+// TestEntriesBehindABadOneFollowInOrder has io_uring_enter take fewer entries than it is given, as kernels without
+// IORING_SETUP_SUBMIT_ALL do at a bad one.
+func TestEntriesBehindABadOneFollowInOrder(t *testing.T) { // fault 21
+	r := newTestRing(t, 8, WithoutFlags(SetupSubmitAll))
+	for i := range uint64(8) {
+		s, err := r.SQE()
+		require.NoError(t, err)
+		s.SetData64(i)
+		if i%3 == 0 {
+			s.raw.Opcode = 255
+		}
+	}
+	_, err := r.SubmitAndWait(context.Background(), 8)
+	require.NoError(t, err)
+	got := reapAll(r)
+	require.Len(t, got, 8)
+	for i, c := range got {
+		require.EqualValues(t, i, c.Data64)
+		if i%3 == 0 {
+			require.ErrorIs(t, c.Err(), unix.EINVAL)
+		} else {
+			require.NoError(t, c.Err())
+		}
+	}
+	require.EqualValues(t, 8, r.Stats().Submitted)
+}
+
 func TestRingIsNotInherited(t *testing.T) { // fault 107
 	r := newTestRing(t, 4)
 	flags, err := unix.FcntlInt(uintptr(r.Fd()), unix.F_GETFD, 0)

@@ -17,9 +17,9 @@ import (
 // ErrFull occurs when the submission queue has no room.
 var ErrFull = errors.New("submission queue full")
 
-// Submit gives one request to the kernel and returns the id that its CQEs carry as user data. What the request names
-// by address is the kernel's until its terminal CQE.
-func (r *Ring) Submit(sqe cring.SQE) (id uint64, err error) {
+// Queue puts one request into the submission queue, for a later Enter to submit, and returns the id that its CQEs
+// carry as user data. Close does not cancel what was queued: the caller enters and awaits it, or loses it.
+func (r *Ring) Queue(sqe cring.SQE) (id uint64, err error) {
 	if r.Room() == 0 {
 		return 0, ErrFull
 	}
@@ -29,17 +29,35 @@ func (r *Ring) Submit(sqe cring.SQE) (id uint64, err error) {
 	r.sqes[tail&(r.Params.SQEntries-1)] = sqe
 	// The store publishes the SQE: the kernel reads the tail with acquire semantics.
 	atomic.StoreUint32(r.sqTail, tail+1)
+	return sqe.UserData, nil
+}
+
+// Submit gives one request to the kernel and returns the id that its CQEs carry as user data. What the request names
+// by address is the kernel's until its terminal CQE.
+func (r *Ring) Submit(sqe cring.SQE) (id uint64, err error) {
+	id, err = r.Queue(sqe)
+	if err != nil {
+		return 0, err
+	}
 	n, err := r.Enter(1, 0, 0, nil)
 	if err == nil && n != 1 {
 		err = fmt.Errorf("io_uring_enter took %d requests of 1", n)
 	}
 	if err != nil {
-		atomic.StoreUint32(r.sqTail, tail) // the kernel did not take it
+		atomic.StoreUint32(r.sqTail, *r.sqTail-1) // the kernel did not take it
 		return 0, err
 	}
-	r.inFlight[sqe.UserData] = true
-	return sqe.UserData, nil
+	r.inFlight[id] = true
+	return id, nil
 }
+
+// Overflowed reports whether completions wait outside of the ring: IORING_SQ_CQ_OVERFLOW, since 5.8.
+func (r *Ring) Overflowed() bool {
+	return atomic.LoadUint32(word(r.sqMem, r.Params.SQOff.Flags))&cring.SQCQOverflow != 0
+}
+
+// Unseen returns how many CQEs are in the ring that neither Await nor Do has copied from it.
+func (r *Ring) Unseen() int { return int(atomic.LoadUint32(r.cqTail) - *r.cqHead) }
 
 // enterPatience is how often an entry is repeated that a signal or a shortage of the moment ended.
 const enterPatience = 1000

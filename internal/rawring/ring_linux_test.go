@@ -111,6 +111,41 @@ func TestCloseEndsWhatIsInFlight(t *testing.T) {
 	require.ErrorIs(t, err, unix.EBADF)
 }
 
+func TestOverflowIsSeenAndFlushed(t *testing.T) { // fault 31
+	const requests = 40
+	ring := newRing(t, 4, 0)
+	require.EqualValues(t, 8, ring.Params.CQEntries)
+	var ids []uint64
+	for range requests {
+		id, err := ring.Submit(cring.SQE{Opcode: cring.OpNop})
+		require.NoError(t, err)
+		ids = append(ids, id)
+	}
+	require.True(t, ring.Overflowed())
+	require.Equal(t, 8, ring.Unseen())
+	for _, id := range ids {
+		_, err := ring.Await(id, patience)
+		require.NoError(t, err)
+	}
+	require.False(t, ring.Overflowed())
+	require.Zero(t, ring.Unseen())
+}
+
+func TestQueueIsSubmittedByEnter(t *testing.T) {
+	ring := newRing(t, 2, 0)
+	for range 2 {
+		_, err := ring.Queue(cring.SQE{Opcode: cring.OpNop})
+		require.NoError(t, err)
+	}
+	_, err := ring.Queue(cring.SQE{Opcode: cring.OpNop})
+	require.ErrorIs(t, err, rawring.ErrFull)
+	require.Zero(t, ring.Unseen())
+	n, err := ring.Enter(2, 0, 0, nil)
+	require.NoError(t, err)
+	require.Equal(t, 2, n)
+	require.Equal(t, 2, ring.Unseen())
+}
+
 func TestErrorsAreErrnos(t *testing.T) {
 	ring := newRing(t, 1, 0)
 	_, err := ring.Register(1<<16, nil, 0)
