@@ -62,6 +62,9 @@ func (t *task) pieces(scratch *[][]byte) [][]byte {
 func (t *task) advance(n int) {
 	t.n += n
 	t.left -= n
+	if t.left == 0 {
+		return // nobody asks for pieces any more
+	}
 	for n > 0 {
 		rest := len(t.bufs[t.first]) - t.skip
 		if n < rest {

@@ -184,8 +184,11 @@ func TestNothingIsLeftInTheRing(t *testing.T) {
 	for range 500 { // the ring wraps around
 		var err error
 		out, err = b.TrySend([]Op{
-			{Socket: gone, Bufs: bufs, Token: 1}, {Socket: closed, Bufs: bufs, Token: 2},
-			{Socket: good, Bufs: bufs, Token: 3}, {Socket: full, Bufs: bufs, Token: 4}, {Bufs: bufs, Token: 5},
+			{Socket: gone, Bufs: bufs, Token: 1},
+			{Socket: closed, Bufs: bufs, Token: 2},
+			{Socket: good, Bufs: bufs, Token: 3},
+			{Socket: full, Bufs: bufs, Token: 4},
+			{Bufs: bufs, Token: 5},
 		}, out)
 		require.NoError(t, err)
 		require.ErrorIs(t, out[0].Err, unix.EPIPE)
@@ -358,8 +361,10 @@ func TestOneSocketKeepsItsOrder(t *testing.T) {
 
 		big := pattern(4<<20, 0)
 		ops = []Op{
-			{Socket: s, Bufs: [][]byte{big}}, {Socket: s, Bufs: [][]byte{[]byte("behind")}},
-			{Socket: other, Bufs: [][]byte{[]byte("aside")}}, {Socket: s},
+			{Socket: s, Bufs: [][]byte{big}},
+			{Socket: s, Bufs: [][]byte{[]byte("behind")}},
+			{Socket: other, Bufs: [][]byte{[]byte("aside")}},
+			{Socket: s},
 		}
 		out, err = b.TrySend(ops, out)
 		require.NoError(t, err)
