@@ -358,6 +358,63 @@ func TestUnsupportedNamesItsCause(t *testing.T) {
 }
 
 func TestNothingLeaksOverManyRequests(t *testing.T) {
+	t.Run("context", testContextLeaks)
+	t.Run("queue", testQueueLeaks)
+}
+
+// heap returns how much memory is in use.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC()
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func testQueueLeaks(t *testing.T) {
+	before := inUse(t)
+	q, err := NewQueue(64)
+	testutil.SkipIfUnsupported(t, err)
+	require.NoError(t, err)
+	rounds := 100_000 / 50
+	if testing.Short() {
+		rounds = 100
+	}
+	reqs, out := polls(t, 50), make([]*Request, 50)
+	a, _ := sockets(t)
+	file := FD(a)
+	round := func(events uint16) {
+		for _, r := range reqs {
+			require.NoError(t, r.PreparePoll(file, events, nil))
+		}
+		n, err := q.Submit(reqs...)
+		require.NoError(t, err)
+		require.Equal(t, 50, n)
+		for _, r := range reqs {
+			if events == unix.POLLIN {
+				require.NoError(t, r.Cancel())
+			}
+		}
+		n, err = q.WaitTimeout(10*time.Second, 50, out)
+		require.NoError(t, err)
+		require.Equal(t, 50, n)
+	}
+	round(unix.POLLOUT)
+	used := heap()
+	for i := range rounds {
+		if i%2 == 0 {
+			round(unix.POLLOUT)
+		} else {
+			round(unix.POLLIN)
+		}
+	}
+	require.Zero(t, q.c.Stats())
+	require.Less(t, heap()-used, int64(1<<20))
+	require.NoError(t, q.Close())
+	requireNoMoreInUse(t, before)
+}
+
+func testContextLeaks(t *testing.T) {
 	before := inUse(t)
 	c, err := NewContext(64)
 	testutil.SkipIfUnsupported(t, err)
@@ -368,6 +425,7 @@ func TestNothingLeaksOverManyRequests(t *testing.T) {
 	if testing.Short() {
 		rounds = 100
 	}
+	used := heap()
 	for range rounds {
 		_, err := c.IOCBs(iocbs)
 		require.NoError(t, err)
@@ -386,8 +444,28 @@ func TestNothingLeaksOverManyRequests(t *testing.T) {
 		require.Equal(t, 64, n)
 	}
 	require.Zero(t, c.Stats())
+	require.Less(t, heap()-used, int64(1<<20))
 	require.GreaterOrEqual(t, inUse(t), 64)
 	require.NoError(t, c.Close())
 	require.NoError(t, c.Close())
 	requireNoMoreInUse(t, before)
+}
+
+func TestSubmitRefusedBySeccomp(t *testing.T) {
+	if !testutil.InChild() {
+		child := testutil.ReExec(t, t.Name())
+		require.Zero(t, child.ExitCode, child.Output)
+		return
+	}
+	q, err := NewQueue(1)
+	testutil.SkipIfUnsupported(t, err)
+	require.NoError(t, err)
+	reqs := polls(t, 1)
+	testutil.RefuseSyscalls(t, unix.EPERM, unix.SYS_IO_SUBMIT)
+	n, err := q.Submit(reqs...)
+	require.Zero(t, n)
+	require.ErrorIs(t, err, ErrUnsupported)
+	require.ErrorIs(t, err, unix.EPERM)
+	require.Equal(t, StatePrepared, reqs[0].State(), "it is not the request's fault")
+	require.NoError(t, q.Close())
 }

@@ -108,13 +108,12 @@ func TestRequestRows(t *testing.T) {
 
 func TestResultRows(t *testing.T) {
 	t.Run("D34 a count of more than 2 GiB", func(t *testing.T) {
-		if math.MaxInt == math.MaxInt32 {
-			t.Skip("an int has 32 bits here, and no transfer is that long")
-		}
 		e := Event{Res: 1 << 33}
 		n, err := e.Result()
 		require.NoError(t, err)
-		require.Equal(t, int64(1<<33), int64(n))
+		if math.MaxInt > math.MaxInt32 { // No transfer is that long elsewhere.
+			require.Equal(t, int64(1<<33), int64(n))
+		}
 	})
 	t.Run("D44 there is no result before the first submission", func(t *testing.T) {
 		var r Request
@@ -280,7 +279,9 @@ func TestSetUpRows(t *testing.T) {
 		limits, err := GetLimits()
 		require.NoError(t, err)
 		if limits.Max >= requestsMax {
-			t.Skipf("fs.aio-max-nr is %d, more than a Queue may have", limits.Max)
+			testutil.SkipIfUnsupported(t, &UnsupportedError{
+				Name: "exhausting fs.aio-max-nr", Missing: "a value that one Queue can reach",
+			})
 		}
 		_, err = NewQueue(limits.Max + 1)
 		require.ErrorIs(t, err, ErrInsufficientEvents)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -304,6 +305,7 @@ func testCloseAgainstAll(t *testing.T) {
 	a, _ := sockets(t)
 	file := FD(a)
 	start := make(chan struct{})
+	var calls atomic.Int64
 	var users sync.WaitGroup
 	use := func(f func(r *Request, out []*Request) error) {
 		users.Add(1)
@@ -312,6 +314,7 @@ func testCloseAgainstAll(t *testing.T) {
 			<-start
 			r, out := new(Request), make([]*Request, 2)
 			for !errors.Is(f(r, out), ErrClosed) {
+				calls.Add(1)
 			}
 		}()
 	}
@@ -327,7 +330,9 @@ func testCloseAgainstAll(t *testing.T) {
 		use(func(*Request, []*Request) error { return q.Wakeup() })
 	}
 	close(start)
-	time.Sleep(time.Millisecond)
+	for calls.Load() < 200 {
+		runtime.Gosched()
+	}
 	for range 2 {
 		users.Add(1)
 		go func() {
