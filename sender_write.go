@@ -3,7 +3,6 @@ package uring
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,7 +19,7 @@ var errQueueFull error = &sentinelError{"uring: sender is at its limit", unix.EA
 // messages of their own.
 func (s *Sender) Write(p []byte) (int, error) {
 	if err := s.queue.Write(p); err != nil {
-		return s.writeSlowly(context.Background(), p, err)
+		return s.queue.WriteAll(context.Background(), (*filling)(s), p, err)
 	}
 	s.queuedMore()
 	return len(p), nil
@@ -29,7 +28,7 @@ func (s *Sender) Write(p []byte) (int, error) {
 // WriteContext is Write whose wait ends with ctx, too.
 func (s *Sender) WriteContext(ctx context.Context, p []byte) (int, error) {
 	if err := s.queue.Write(p); err != nil {
-		return s.writeSlowly(ctx, p, err)
+		return s.queue.WriteAll(ctx, (*filling)(s), p, err)
 	}
 	s.queuedMore()
 	return len(p), nil
@@ -38,19 +37,26 @@ func (s *Sender) WriteContext(ctx context.Context, p []byte) (int, error) {
 // TryWrite is Write that never waits: where the queue lacks room for all of p it takes nothing, and the error is
 // unix.EAGAIN.
 func (s *Sender) TryWrite(p []byte) error {
-	return s.queued(s.queue.Write(p))
+	switch err := s.queue.Write(p); {
+	case sendq.Waitable(err):
+		return errQueueFull
+	case err != nil:
+		return sendq.Explain(err)
+	}
+	s.queuedMore()
+	return nil
 }
 
 // Writev queues a copy of bufs, one after the other, as one message. It waits as Write does, and takes all or
 // nothing: a message longer than the limit is refused with unix.EMSGSIZE.
 func (s *Sender) Writev(bufs [][]byte) error {
-	return s.retry(context.Background(), func() error { return s.queue.Writev(bufs) })
+	return s.put(func() error { return s.queue.Writev(bufs) })
 }
 
 // Reserve returns n bytes of the queue's memory to be filled, at least 1 and at most 64 KiB; Commit makes them a
 // message. It waits for room as Write does. In between nothing else can be written; the bytes are not zeroed.
 func (s *Sender) Reserve(n int) (p []byte, err error) {
-	err = s.retry(context.Background(), func() error {
+	err = s.put(func() error {
 		p, err = s.queue.Reserve(n)
 		return err
 	})
@@ -59,7 +65,9 @@ func (s *Sender) Reserve(n int) (p []byte, err error) {
 
 // Commit queues the first n bytes of what Reserve returned as one message, or with 0 none. The slice must not be
 // used afterwards.
-func (s *Sender) Commit(n int) error { return s.queued(s.queue.Commit(n)) }
+func (s *Sender) Commit(n int) error {
+	return s.put(func() error { return s.queue.Commit(n) })
+}
 
 // HandOver queues p as one message without copying it. p is the Sender's until release is called: with len(p) and
 // nil once all of it has left, or with what had left and the reason where the Sender fails or is closed first.
@@ -67,16 +75,7 @@ func (s *Sender) Commit(n int) error { return s.queued(s.queue.Commit(n)) }
 // on it; nil is for memory that never changes. It waits for room as Write does; where HandOver fails, p stays the
 // caller's.
 func (s *Sender) HandOver(p []byte, release func(sent int, err error)) error {
-	return s.retry(context.Background(), func() error { return s.queue.HandOver(p, release) })
-}
-
-// queued ends a call that put something into the queue, or did not.
-func (s *Sender) queued(err error) error {
-	if err != nil {
-		return senderError(err)
-	}
-	s.queuedMore()
-	return nil
+	return s.put(func() error { return s.queue.HandOver(p, release) })
 }
 
 // queuedMore has the Sender send with the next submission, and makes that one now where a batch is queued. A ring
@@ -88,51 +87,25 @@ func (s *Sender) queuedMore() {
 	}
 }
 
-// retry puts something into the queue, and waits for room as often as it must.
-func (s *Sender) retry(ctx context.Context, put func() error) error {
-	for {
-		err := put()
-		if !waitable(err) {
-			return s.queued(err)
-		}
-		if err := s.awaitRoom(ctx); err != nil {
-			return err
-		}
-	}
+// put puts something into the queue, and waits for room as often as it must.
+func (s *Sender) put(put func() error) error {
+	return sendq.Put(context.Background(), (*filling)(s), put)
 }
 
-// writeSlowly is Write after the queue refused all of p with err.
-func (s *Sender) writeSlowly(ctx context.Context, p []byte, err error) (int, error) {
-	if !errors.Is(err, sendq.ErrTooLong) {
-		if err := s.retry(ctx, func() error { return s.queue.Write(p) }); err != nil {
-			return 0, err
-		}
-		return len(p), nil
-	}
-	for done := 0; done < len(p); {
-		piece := p[done:min(len(p), done+s.queue.Limit())]
-		if err := s.retry(ctx, func() error { return s.queue.Write(piece) }); err != nil {
-			return done, err
-		}
-		done += len(piece)
-	}
-	return len(p), nil
-}
+// filling is the Sender as its queue sees it.
+type filling Sender
 
-// waitable reports whether sending some of what is queued lets the same call succeed.
-func waitable(err error) bool {
-	return errors.Is(err, sendq.ErrLimit) || errors.Is(err, sendq.ErrSlabFull)
-}
+// Queued has what was put into the queue sent in time.
+func (f *filling) Queued() { (*Sender)(f).queuedMore() }
 
-// senderError is the queue's error in the words of the package.
-func senderError(err error) error {
-	switch {
-	case waitable(err):
-		return errQueueFull
-	case errors.Is(err, sendq.ErrTooLong):
-		return fmt.Errorf("%w: %w", err, unix.EMSGSIZE)
+// AwaitRoom sends until at least one byte has left.
+func (f *filling) AwaitRoom(ctx context.Context) error {
+	s := (*Sender)(f)
+	s.room = room{s: s, sent: s.Sent()}
+	if err := s.await(ctx, &s.room); err != nil {
+		return err
 	}
-	return err
+	return s.err
 }
 
 // room waits until bytes of a Sender have left, or nothing more will.
@@ -142,15 +115,6 @@ type room struct {
 }
 
 func (w *room) settled() bool { return w.s.err != nil || w.s.Sent() != w.sent || w.s.Buffered() == 0 }
-
-// awaitRoom sends until at least one byte has left.
-func (s *Sender) awaitRoom(ctx context.Context) error {
-	s.room = room{s: s, sent: s.Sent()}
-	if err := s.await(ctx, &s.room); err != nil {
-		return err
-	}
-	return s.err
-}
 
 // Flush sends everything that is queued, and waits until the socket has taken it. It ends early with the socket's
 // error, with ctx, or at the deadline; then the request in flight is cancelled, so that Sent and Progress are

@@ -1,9 +1,10 @@
 // Package aio is Linux AIO in pure Go: the system calls io_setup(2) to io_pgetevents(2), without cgo, for kernels and
 // containers that have no io_uring.
 //
-// It has two floors. A [Context] is the raw one: IOCBs that are prepared, submitted many at a time, and whose events
+// It has three floors. A [Context] is the raw one: IOCBs that are prepared, submitted many at a time, and whose events
 // are read from the ring that the kernel maps into the process, without a system call. A [Queue] is a state machine
-// over it for files: a [Request] is prepared, submitted, waited for, cancelled, and asked for its result.
+// over it for files: a [Request] is prepared, submitted, waited for, cancelled, and asked for its result. A [Batcher]
+// sends and receives on many stream sockets with one system call, and a [Sender] is the ordered queue of one of them.
 //
 // # What Linux AIO is good for
 //

@@ -17,17 +17,17 @@ var notCalled = map[string]bool{
 }
 
 func TestEveryEntryPointHasAnExample(t *testing.T) {
-	example, err := parser.ParseFile(token.NewFileSet(), "example_test.go", nil, 0)
-	require.NoError(t, err)
 	called := map[string]bool{}
-	ast.Inspect(example, func(n ast.Node) bool {
-		if call, ok := n.(*ast.CallExpr); ok {
-			if sel, ok := call.Fun.(*ast.SelectorExpr); ok {
-				called[sel.Sel.Name] = true
+	for _, example := range parseAll(t, "example*_test.go") {
+		ast.Inspect(example, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok {
+				if sel, ok := call.Fun.(*ast.SelectorExpr); ok {
+					called[sel.Sel.Name] = true
+				}
 			}
-		}
-		return true
-	})
+			return true
+		})
+	}
 	entryPoints := 0
 	for name, f := range parseAll(t, "*.go") {
 		if strings.HasSuffix(name, "_test.go") {

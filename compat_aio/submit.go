@@ -19,7 +19,10 @@ import (
 //
 // The call takes as long as what the kernel does at once: a transfer on a file without O_DIRECT, socket or pipe is
 // done when it returns, and one on a blocking socket or pipe blocks in it. No context or deadline can end that.
-func (c *Context) Submit(iocbs ...*IOCB) (n int, err error) {
+func (c *Context) Submit(iocbs ...*IOCB) (n int, err error) { return c.submitBy(ioSubmit, iocbs) }
+
+// submitBy is Submit by one way of making the system call.
+func (c *Context) submitBy(call submitCall, iocbs []*IOCB) (n int, err error) {
 	b, ok := <-c.batches
 	if !ok {
 		return 0, ErrClosed
@@ -30,7 +33,7 @@ func (c *Context) Submit(iocbs ...*IOCB) (n int, err error) {
 	}
 	for n < len(iocbs) {
 		window := iocbs[n:min(len(iocbs), n+len(b.table))]
-		taken, errno := c.submit(b, window)
+		taken, errno := c.submit(call, b, window)
 		n += taken
 		if errno != 0 {
 			c.recall(iocbs[n:])
@@ -81,9 +84,12 @@ func (c *Context) recall(iocbs []*IOCB) {
 	c.notifier.poke() // Who waits for these events has to look again.
 }
 
+// submitCall makes the system call for a table of IOCB addresses.
+type submitCall func(ctx uintptr, table []uintptr) (int, unix.Errno)
+
 // submit has the kernel take the window's IOCBs, and returns how many it took and why not the next. The kernel says
 // that only of the first: so it is asked again.
-func (c *Context) submit(b *batch, window []*IOCB) (int, unix.Errno) {
+func (c *Context) submit(call submitCall, b *batch, window []*IOCB) (int, unix.Errno) {
 	for i, cb := range window {
 		b.table[i] = cb.address()
 	}
@@ -91,7 +97,7 @@ func (c *Context) submit(b *batch, window []*IOCB) (int, unix.Errno) {
 		if n == len(window) {
 			return n, 0
 		}
-		taken, errno := ioSubmit(c.id, b.table[n:len(window)])
+		taken, errno := call(c.id, b.table[n:len(window)])
 		switch {
 		case errno == unix.EINTR:
 		case errno != 0:

@@ -17,6 +17,8 @@ func ioDestroy(uintptr) unix.Errno { return unix.ENOSYS }
 
 func ioSubmit(uintptr, []uintptr) (int, unix.Errno) { return 0, unix.ENOSYS }
 
+func ioSubmitBriefly(uintptr, []uintptr) (int, unix.Errno) { return 0, unix.ENOSYS }
+
 func ioCancel(uintptr, *rawIOCB, *rawEvent) unix.Errno { return unix.ENOSYS }
 
 type waitMemory struct{ events [eventsAtOnce]rawEvent }

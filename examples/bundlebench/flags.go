@@ -45,7 +45,7 @@ type options struct {
 
 // parse reads the command line; help goes to out.
 func parse(args []string, out io.Writer) (*options, error) {
-	o := &options{modes: load.Names(), set: make(map[string]bool), args: args}
+	o := &options{modes: load.UsualNames(), set: make(map[string]bool), args: args}
 	fs := flag.NewFlagSet("bundlebench", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.StringVar(&o.preset, "preset", "quick", "")

@@ -30,7 +30,7 @@ func TestNoFlagsMeansQuick(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, presets[0].shapes, cfg.Shapes)
 	require.Equal(t, presets[0].rounds, cfg.Rounds)
-	require.Equal(t, load.Names(), cfg.Modes)
+	require.Equal(t, load.UsualNames(), cfg.Modes)
 	require.Equal(t, bench.AnyCPU, cfg.SenderCPU)
 	require.Equal(t, bench.AnyCPU, cfg.SinkCPU)
 }

@@ -93,6 +93,8 @@ var batchers = map[string]opener{
 	"bundle":       openBundle,
 	"sender":       openSenderStream,
 	"sender-flush": openSenderFlush,
+	"aio":          openAIO,
+	"aio-sender":   openAIOSender,
 }
 
 // skipIfUnsupported skips a mode that this kernel or this process cannot run; plain system calls always
@@ -231,7 +233,7 @@ func TestModesWithoutIOURing(t *testing.T) {
 	for _, mode := range Names() {
 		_, err := Run(mode, job)
 		switch mode {
-		case "writev", "netbuffers":
+		case "writev", "netbuffers", "aio", "aio-sender":
 			require.NoError(t, err)
 		default:
 			require.ErrorIs(t, err, errors.ErrUnsupported, mode)

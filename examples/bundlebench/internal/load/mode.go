@@ -13,10 +13,13 @@ type Mode struct {
 	Name string
 	// About says in a few words how the mode sends, for help texts and reports.
 	About string
+	// Usual says that the mode runs where none are named.
+	Usual bool
 	run   func(proto.Job) (proto.Result, error)
 }
 
-// Modes lists the modes in the order of reports: plain system calls, the library, and its ceiling.
+// Modes lists the modes in the order of reports: plain system calls, the library, its ceiling, and
+// what does without io_uring.
 func Modes() []Mode {
 	return slices.Clone(modes)
 }
@@ -26,6 +29,17 @@ func Names() []string {
 	names := make([]string, len(modes))
 	for i, m := range modes {
 		names[i] = m.Name
+	}
+	return names
+}
+
+// UsualNames lists the names of the modes that run where none are named.
+func UsualNames() []string {
+	var names []string
+	for _, m := range modes {
+		if m.Usual {
+			names = append(names, m.Name)
+		}
 	}
 	return names
 }

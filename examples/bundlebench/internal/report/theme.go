@@ -36,9 +36,12 @@ var paints = []paint{
 	paintMode + 4: {"#2563c9", "#6ea8ff"}, // sender
 	paintMode + 5: {"#0b8793", "#43c9d6"}, // sender-flush
 	paintMode + 6: {"#1f2328", "#e6e9ee"}, // limit
-	paintMode + 7: {"#c6303e", "#ff7f87"}, // outside programs
-	paintMode + 8: {"#85660d", "#d1b250"},
-	paintMode + 9: {"#6b5bd2", "#a79bff"},
+	paintMode + 7: {"#85660d", "#d1b250"}, // aio
+	paintMode + 8: {"#6b5bd2", "#a79bff"}, // aio-sender
+
+	paintMode + 9:  {"#c6303e", "#ff7f87"}, // outside programs
+	paintMode + 10: {"#5a7d2a", "#a5cc6b"},
+	paintMode + 11: {"#b0557a", "#ef9bbb"},
 }
 
 // colorOf is the stand-in for a paint that the plotting library draws with.

@@ -1,0 +1,568 @@
+//go:build linux
+
+package aio
+
+import (
+	"context"
+	"io"
+	"math"
+	"os"
+	"os/signal"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/internal/race"
+	"github.com/sockring/uring/internal/testutil"
+)
+
+// stats returns what the Batcher counts.
+func stats(t testing.TB, b *Batcher) BatchStats {
+	t.Helper()
+	s, err := b.Stats()
+	require.NoError(t, err)
+	return s
+}
+
+// TestBatchIsOneSubmission (SPEC C01, C04, C05, C11): many sockets, one system call, results in the order of the batch.
+func TestBatchIsOneSubmission(t *testing.T) {
+	b := newBatcher(t, 64)
+	var ops []Op
+	var peers []int
+	for i := range 64 {
+		s, peer := pairOf(t, b, "unix")
+		ops = append(ops, Op{Socket: s, Bufs: [][]byte{{byte(i)}, nil, []byte("message")}, Token: uint64(1000 + i)})
+		peers = append(peers, peer)
+	}
+	out, err := b.TrySend(ops, nil)
+	require.NoError(t, err)
+	require.Equal(t, BatchStats{Submits: 1, Transfers: 64}, stats(t, b))
+	for i, peer := range peers {
+		require.Equal(t, Result{Token: uint64(1000 + i), N: 8}, out[i])
+		require.Equal(t, append([]byte{byte(i)}, "message"...), readFull(t, peer, 8))
+	}
+}
+
+// TestBatchIsLongerThanItsSlots (SPEC C01, I2): no more requests are in flight than the Batcher was made for.
+func TestBatchIsLongerThanItsSlots(t *testing.T) {
+	bothMovers(t, 3, func(t *testing.T, b *Batcher) {
+		var ops []Op
+		var peers []int
+		for i := range 10 {
+			s, peer := pairOf(t, b, "unix")
+			ops = append(ops, Op{Socket: s, Bufs: [][]byte{pattern(100, i)}})
+			peers = append(peers, peer)
+		}
+		out, err := b.TrySend(ops, nil)
+		require.NoError(t, err)
+		require.Equal(t, BatchStats{Submits: 4, Transfers: 10}, stats(t, b))
+		for i, peer := range peers {
+			require.Equal(t, Result{N: 100}, out[i])
+			require.Equal(t, pattern(100, i), readFull(t, peer, 100))
+		}
+	})
+	m, err := newContextMover(3)
+	require.NoError(t, err)
+	defer m.close()
+	require.Equal(t, 3, m.ctx.MaxRequests(), "the kernel would take more, and is not asked")
+}
+
+// TestFailureConcernsItsSocketAlone (SPEC C07, C08, C17, C19, C24; FAULTS 98): descriptors that are bad at the first,
+// a middle and the last place cut io_submit short, and cost nobody else anything.
+func TestFailureConcernsItsSocketAlone(t *testing.T) {
+	bothMovers(t, 8, func(t *testing.T, b *Batcher) {
+		var ops []Op
+		var peers []int
+		bad := []int{0, 3, 4, 7}
+		for i := range 8 {
+			s, peer := pairOf(t, b, "unix")
+			ops = append(ops, Op{Socket: s, Bufs: [][]byte{pattern(50, i)}})
+			peers = append(peers, peer)
+		}
+		for _, i := range bad {
+			require.NoError(t, unix.Close(ops[i].Socket.FD()))
+		}
+		out, err := b.TrySend(ops, nil)
+		require.NoError(t, err)
+		for i, r := range out {
+			if slices.Contains(bad, i) {
+				require.Zero(t, r.N)
+				require.ErrorIs(t, r.Err, unix.EBADF)
+				continue
+			}
+			require.Equal(t, Result{N: 50}, r)
+			require.Equal(t, pattern(50, i), readFull(t, peers[i], 50))
+		}
+	})
+}
+
+// TestResultsFindTheirTransfersInAnyOrder (SPEC C09, C20, C30): events name their transfer, so that their order does
+// not matter.
+func TestResultsFindTheirTransfersInAnyOrder(t *testing.T) {
+	window := make([]*task, 100)
+	var events []Event
+	for i := range window {
+		window[i] = new(task)
+		events = append(events, Event{Data64: uint64(i), Res: int64(i * i), op: opPwritev})
+	}
+	slices.Reverse(events)
+	deliver(window, events)
+	for i, tr := range window {
+		require.EqualValues(t, i*i, tr.res)
+	}
+}
+
+// TestBuffersStayPinnedUntilTheEvent (SPEC C06, C21, I1, I5): after the submission, and until the event was read, the
+// buffers are pinned and the slot is not used again.
+func TestBuffersStayPinnedUntilTheEvent(t *testing.T) {
+	b := newBatcher(t, 1)
+	m := b.mover.(*contextMover)
+	s, _ := pairOf(t, b, "unix")
+	tr := &task{socket: s, bufs: [][]byte{make([]byte, 10), make([]byte, 10)}}
+	n, err := m.prepare([]*task{tr})
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	cb := m.iocbs[0]
+	before := cb.ID()
+	n, err = m.ctx.Submit(cb)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.Equal(t, 2, cb.pins, "the bytes have left, and the event was not read")
+	_, err = m.ctx.IOCB()
+	require.ErrorIs(t, err, ErrInsufficientResources)
+	require.NoError(t, m.collect([]*task{tr}, 1))
+	require.EqualValues(t, 20, tr.res)
+	require.Zero(t, cb.pins)
+	again := taken(t, m.ctx)
+	require.Same(t, cb, again)
+	require.NotEqual(t, before, again.ID())
+	require.NoError(t, again.Release())
+}
+
+// TestEverySlotTakesManyPieces (SPEC C22): slots times vectors, and one transfer of more vectors than the kernel takes
+// at once, with empty ones among them.
+func TestEverySlotTakesManyPieces(t *testing.T) {
+	bothMovers(t, 16, func(t *testing.T, b *Batcher) {
+		var ops []Op
+		var peers []int
+		for i := range 16 {
+			s, peer := pairOf(t, b, "unix")
+			var bufs [][]byte
+			for j := range 200 + i*200 {
+				bufs = append(bufs, []byte{byte(i + j)}, nil)
+			}
+			ops = append(ops, Op{Socket: s, Bufs: bufs})
+			peers = append(peers, peer)
+		}
+		out, err := b.TrySend(ops, nil)
+		require.NoError(t, err)
+		for i, peer := range peers {
+			n := 200 + i*200
+			require.Equal(t, Result{N: n}, out[i])
+			for j, c := range readFull(t, peer, n) {
+				require.Equal(t, byte(i+j), c)
+			}
+		}
+	})
+}
+
+// TestNothingIsLeftInTheRing (SPEC C23, C29): after batches that fail in every way the next finds its own results only.
+func TestNothingIsLeftInTheRing(t *testing.T) {
+	b := newBatcher(t, 4)
+	good, peer := pairOf(t, b, "unix")
+	gone, far := pairOf(t, b, "unix")
+	closed, _ := pairOf(t, b, "unix")
+	full, _ := pairOf(t, b, "unix")
+	fillUp(t, b, full)
+	require.NoError(t, unix.Close(far))
+	require.NoError(t, unix.Close(closed.FD()))
+	bufs := [][]byte{[]byte("abc")}
+	var out []Result
+	for range 500 { // the ring wraps around
+		var err error
+		out, err = b.TrySend([]Op{
+			{Socket: gone, Bufs: bufs, Token: 1},
+			{Socket: closed, Bufs: bufs, Token: 2},
+			{Socket: good, Bufs: bufs, Token: 3},
+			{Socket: full, Bufs: bufs, Token: 4},
+			{Bufs: bufs, Token: 5},
+		}, out)
+		require.NoError(t, err)
+		require.ErrorIs(t, out[0].Err, unix.EPIPE)
+		require.ErrorIs(t, out[1].Err, unix.EBADF)
+		require.Equal(t, Result{Token: 3, N: 3}, out[2])
+		require.Equal(t, Result{Token: 4, Err: ErrWouldBlock}, out[3])
+		require.ErrorIs(t, out[4].Err, ErrInvalid)
+		require.Equal(t, "abc", string(readFull(t, peer, 3)))
+		require.Equal(t, Stats{}, b.mover.(*contextMover).ctx.Stats())
+	}
+}
+
+// TestBlockingSocketsDoNotBlock (SPEC C25; FAULTS 105): they are told not to, where the kernel can be told, and refused
+// elsewhere.
+func TestBlockingSocketsDoNotBlock(t *testing.T) {
+	bothMovers(t, 4, func(t *testing.T, b *Batcher) {
+		testutil.Timeout(t, time.Minute)
+		if b.refuseBlocking {
+			testutil.SkipIfUnsupported(t, &UnsupportedError{Name: "RWF_NOWAIT on sockets", SinceMajor: 6, SinceMinor: 5})
+		}
+		near, _ := testutil.SocketPair(t, "tcp4")
+		s := socketOf(t, b, near)
+		out, err := b.TryRecv([]Op{{Socket: s, Bufs: [][]byte{make([]byte, 10)}}}, nil)
+		require.NoError(t, err)
+		require.Equal(t, []Result{{Err: ErrWouldBlock}}, out)
+		require.NotZero(t, fillUp(t, b, s))
+	})
+	b := newBatcher(t, 4)
+	b.refuseBlocking = true // as before 6.5
+	near, far := testutil.SocketPair(t, "unix")
+	_, err := b.Socket(near)
+	require.ErrorIs(t, err, ErrInvalid)
+	require.NoError(t, unix.SetNonblock(far, true))
+	socketOf(t, b, far)
+}
+
+// TestBrokenPipeRaisesNoSignal (SPEC C26).
+func TestBrokenPipeRaisesNoSignal(t *testing.T) {
+	bothMovers(t, 4, func(t *testing.T, b *Batcher) {
+		if m, ok := b.mover.(*contextMover); ok && m.flags[sending]&rwfNosignal == 0 {
+			testutil.SkipIfUnsupported(t, &UnsupportedError{Name: "RWF_NOSIGNAL", SinceMajor: 6, SinceMinor: 18})
+		}
+		signals := make(chan os.Signal, 1)
+		signal.Notify(signals, unix.SIGPIPE)
+		defer signal.Stop(signals)
+		s, peer := pairOf(t, b, "unix")
+		require.NoError(t, unix.Close(peer))
+		out, err := b.TrySend([]Op{{Socket: s, Bufs: [][]byte{{1}}}}, nil)
+		require.NoError(t, err)
+		require.ErrorIs(t, out[0].Err, unix.EPIPE)
+
+		// A signal that was raised would be delivered before this one.
+		later := make(chan os.Signal, 1)
+		signal.Notify(later, unix.SIGUSR1)
+		defer signal.Stop(later)
+		require.NoError(t, unix.Kill(os.Getpid(), unix.SIGUSR1))
+		<-later
+		require.Empty(t, signals)
+	})
+}
+
+// TestSendOutlastsAnyNumberOfFullSockets (SPEC C32): a socket that is full again and again is waited for.
+func TestSendOutlastsAnyNumberOfFullSockets(t *testing.T) {
+	bothMovers(t, 4, func(t *testing.T, b *Batcher) {
+		testutil.Timeout(t, time.Minute)
+		s, peer := pairOf(t, b, "unix")
+		require.NoError(t, unix.SetsockoptInt(s.FD(), unix.SOL_SOCKET, unix.SO_SNDBUF, 1))
+		want := pattern(1<<20, 3)
+		got := make(chan []byte)
+		go func() { got <- readFull(t, peer, len(want)) }()
+		out, err := b.Send(context.Background(), []Op{{Socket: s, Bufs: [][]byte{want[:1000], want[1000:]}}}, nil)
+		require.NoError(t, err)
+		require.Equal(t, []Result{{N: len(want)}}, out)
+		require.Equal(t, want, <-got)
+		require.Greater(t, stats(t, b).Transfers, uint64(10))
+	})
+}
+
+// TestLengthsAreNotCut (SPEC C33, C34): one transfer of more than 16 MiB, and one of more than 4 GiB, of which the
+// kernel takes 0x7ffff000 bytes at a time at most.
+func TestLengthsAreNotCut(t *testing.T) {
+	b := newBatcher(t, 4)
+	s, peer := pairOf(t, b, "unix")
+	want := pattern(40<<20, 1)
+	got := make(chan []byte)
+	go func() { got <- readFull(t, peer, len(want)) }()
+	out, err := b.Send(context.Background(), []Op{{Socket: s, Bufs: [][]byte{want}}}, nil)
+	require.NoError(t, err)
+	require.Equal(t, []Result{{N: len(want)}}, out)
+	require.True(t, slices.Equal(want, <-got))
+
+	huge := slices.Repeat([][]byte{make([]byte, 8<<20)}, 600)
+	tr := task{socket: s, bufs: huge, left: size(huge)}
+	require.Len(t, tr.pieces(new([][]byte)), 600)
+	require.Equal(t, transferMax, tr.asked)
+	tr.advance(math.MaxUint32)
+	require.Equal(t, 600*8<<20-math.MaxUint32, tr.left)
+	require.Equal(t, [2]int{511, 8<<20 - 1}, [2]int{tr.first, tr.skip})
+	out, err = b.TrySend([]Op{{Socket: s, Bufs: huge}}, out)
+	require.NoError(t, err)
+	require.NotZero(t, out[0].N)
+	require.Equal(t, ErrWouldBlock, out[0].Err)
+}
+
+// TestRecvTellsDataFromTheEndFromNothing (SPEC C12, C31): whatever the mix, everybody gets his own, and the end of a
+// stream ends.
+func TestRecvTellsDataFromTheEndFromNothing(t *testing.T) {
+	bothMovers(t, 4, func(t *testing.T, b *Batcher) {
+		var ops []Op
+		for i := range 30 {
+			s, peer := pairOf(t, b, "tcp4")
+			switch i % 3 {
+			case 0:
+				_, err := unix.Write(peer, pattern(20+i, i))
+				require.NoError(t, err)
+			case 1:
+				require.NoError(t, unix.Close(peer))
+			}
+			ops = append(ops, Op{Socket: s, Bufs: [][]byte{make([]byte, 15), make([]byte, 100)}, Token: uint64(i)})
+		}
+		for _, op := range ops {
+			if op.Token%3 < 2 {
+				awaitReadable(t, op.Socket.FD())
+			}
+		}
+		out, err := b.TryRecv(ops, nil)
+		require.NoError(t, err)
+		for i, r := range out {
+			switch i % 3 {
+			case 0:
+				require.Equal(t, Result{Token: uint64(i), N: 20 + i}, r)
+				require.Equal(t, pattern(20+i, i), slices.Concat(ops[i].Bufs...)[:r.N])
+			case 1:
+				require.Equal(t, Result{Token: uint64(i)}, r, "the end of the stream")
+			case 2:
+				require.Equal(t, Result{Token: uint64(i), Err: ErrWouldBlock}, r)
+			}
+		}
+		out, err = b.TryRecv([]Op{{Socket: ops[0].Socket, Bufs: [][]byte{nil, {}}}}, out)
+		require.NoError(t, err)
+		require.ErrorIs(t, out[0].Err, ErrInvalid, "no room would look like the end of the stream")
+	})
+}
+
+// awaitReadable waits until there is something to read.
+func awaitReadable(t testing.TB, fd int) {
+	t.Helper()
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, 10_000)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+}
+
+// TestOneSocketKeepsItsOrder (SPEC I3, I7): transfers on one socket are made one after the other, and the first that
+// ends short ends those behind it.
+func TestOneSocketKeepsItsOrder(t *testing.T) {
+	bothMovers(t, 8, func(t *testing.T, b *Batcher) {
+		testutil.Timeout(t, time.Minute)
+		s, peer := pairOf(t, b, "unix")
+		other, otherPeer := pairOf(t, b, "unix")
+		var ops []Op
+		for _, text := range []string{"one ", "two ", "", "three"} {
+			ops = append(ops, Op{Socket: s, Bufs: [][]byte{[]byte(text)}})
+		}
+		ops = slices.Insert(ops, 2, Op{Socket: other, Bufs: [][]byte{[]byte("other")}})
+		out, err := b.TrySend(ops, nil)
+		require.NoError(t, err)
+		require.Equal(t, []Result{{N: 4}, {N: 4}, {N: 5}, {}, {N: 5}}, out)
+		require.Equal(t, "one two three", string(readFull(t, peer, 13)))
+		require.Equal(t, "other", string(readFull(t, otherPeer, 5)))
+
+		big := pattern(4<<20, 0)
+		ops = []Op{
+			{Socket: s, Bufs: [][]byte{big}},
+			{Socket: s, Bufs: [][]byte{[]byte("behind")}},
+			{Socket: other, Bufs: [][]byte{[]byte("aside")}},
+			{Socket: s},
+		}
+		out, err = b.TrySend(ops, out)
+		require.NoError(t, err)
+		sent := out[0].N
+		require.NotZero(t, sent)
+		require.Less(t, sent, len(big))
+		require.Equal(t, []Result{{N: sent, Err: ErrWouldBlock}, {Err: ErrWouldBlock}, {N: 5}, {Err: ErrWouldBlock}}, out)
+		require.Equal(t, big[:sent], readFull(t, peer, sent))
+		n, _, err := unix.Recvfrom(peer, make([]byte, 10), unix.MSG_DONTWAIT)
+		require.ErrorIs(t, err, unix.EAGAIN, "%d bytes of what was behind", n)
+	})
+}
+
+// TestContextEndsAWait: before, during and after, with the bytes so far.
+func TestContextEndsAWait(t *testing.T) {
+	bothMovers(t, 4, func(t *testing.T, b *Batcher) {
+		testutil.Timeout(t, time.Minute)
+		s, peer := pairOf(t, b, "unix")
+		quick, _ := pairOf(t, b, "unix")
+		big := pattern(4<<20, 0)
+		ops := []Op{{Socket: s, Bufs: [][]byte{big}, Token: 7}, {Socket: quick, Bufs: [][]byte{[]byte("quick")}}}
+
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		out, err := b.Send(ctx, ops, nil)
+		require.ErrorIs(t, err, context.Canceled)
+		require.Equal(t, []Result{{Token: 7, Err: context.Canceled}, {Err: context.Canceled}}, out)
+
+		ctx, cancel = context.WithTimeout(context.Background(), 20*time.Millisecond)
+		defer cancel()
+		out, err = b.Send(ctx, ops, out)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, out[0].Err, context.DeadlineExceeded)
+		require.Equal(t, Result{N: 5}, out[1])
+		sent := out[0].N
+		require.Equal(t, big[:sent], readFull(t, peer, sent))
+
+		out, err = b.Recv(ctx, []Op{{Socket: s, Bufs: [][]byte{make([]byte, 1)}}}, out)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, out[0].Err, context.DeadlineExceeded)
+
+		go func() {
+			readFull(t, peer, len(big)-sent)
+			unix.Write(peer, []byte("x"))
+		}()
+		out, err = b.Send(context.Background(), []Op{{Socket: s, Bufs: [][]byte{big[sent:]}}}, out)
+		require.NoError(t, err)
+		require.Equal(t, []Result{{N: len(big) - sent}}, out)
+		out, err = b.Recv(context.Background(), []Op{{Socket: s, Bufs: [][]byte{make([]byte, 9)}}}, out)
+		require.NoError(t, err)
+		require.Equal(t, []Result{{N: 1}}, out)
+	})
+}
+
+// TestCloseEndsWhatWaits (SPEC C15, C16, I6; FAULTS 104): it comes from another goroutine, and returns once all is
+// given back.
+func TestCloseEndsWhatWaits(t *testing.T) {
+	testutil.Timeout(t, time.Minute)
+	before := inUse(t)
+	b, err := NewBatcher(4)
+	testutil.SkipIfUnsupported(t, err)
+	require.NoError(t, err)
+	s, _ := pairOf(t, b, "unix")
+	ended := make(chan error)
+	go func() {
+		_, err := b.Recv(context.Background(), []Op{{Socket: s, Bufs: [][]byte{make([]byte, 1)}}}, nil)
+		ended <- err
+	}()
+	require.Eventually(t, func() bool { return b.waker.Load() != nil }, 10*time.Second, time.Millisecond)
+	_, err = b.TrySend(nil, nil)
+	require.ErrorIs(t, err, ErrBusy)
+	require.NoError(t, b.Close())
+	require.ErrorIs(t, <-ended, ErrClosed)
+	require.NoError(t, b.Close())
+	_, err = b.TrySend([]Op{{Socket: s}}, nil)
+	require.ErrorIs(t, err, ErrClosed)
+	require.ErrorIs(t, b.Submit(), os.ErrClosed)
+	_, err = b.Socket(s.FD())
+	require.ErrorIs(t, err, ErrClosed)
+	require.NoError(t, s.Close())
+	requireIdle(t, b)
+	requireNoMoreInUse(t, before)
+}
+
+// TestSocketsThatDoNotFitAreRefused (SPEC C15): each descriptor once, streams only, and not a closed one.
+func TestSocketsThatDoNotFitAreRefused(t *testing.T) {
+	b := newBatcher(t, 4)
+	for _, network := range []string{"udp4", "unixgram", "unixpacket"} {
+		fd, _ := testutil.SocketPair(t, network)
+		_, err := b.Socket(fd)
+		require.ErrorIs(t, err, unix.EPROTOTYPE, network)
+	}
+	_, err := b.Socket(int(newFile(t).Fd()))
+	require.ErrorIs(t, err, unix.ENOTSOCK)
+	_, err = b.Socket(-1)
+	require.ErrorIs(t, err, unix.EBADF)
+	s, _ := pairOf(t, b, "unix")
+	_, err = b.Socket(s.FD())
+	require.ErrorIs(t, err, unix.EEXIST)
+	require.NoError(t, s.Close())
+	require.NoError(t, s.Close())
+	again := socketOf(t, b, s.FD())
+	other := newBatcher(t, 1)
+	out, err := other.TrySend([]Op{{Socket: again}, {}}, nil)
+	require.NoError(t, err)
+	require.ErrorIs(t, out[0].Err, ErrInvalid)
+	require.ErrorIs(t, out[1].Err, ErrInvalid)
+	out, err = b.TrySend([]Op{{Socket: s}, {Socket: again}}, out)
+	require.NoError(t, err)
+	require.ErrorIs(t, out[0].Err, ErrClosed)
+	require.NoError(t, out[1].Err)
+	for _, slots := range []int{0, -1, slotsMax + 1} {
+		_, err := NewBatcher(slots)
+		require.ErrorIs(t, err, ErrOutOfRange)
+	}
+}
+
+// TestEventsAreReadEitherWay (SPEC C13, C28): from the ring that the kernel maps, over its end and in order, and by
+// system call.
+func TestEventsAreReadEitherWay(t *testing.T) {
+	bothWays(t, func(t *testing.T, opts ...Option) {
+		m, err := newContextMover(5, opts...)
+		testutil.SkipIfUnsupported(t, err)
+		require.NoError(t, err)
+		b := newBatcher(t, 5, WithSyscalls())
+		b.mover = m
+		var sends, recvs []Op
+		for range 5 {
+			s, peer := pairOf(t, b, "unix")
+			require.NoError(t, unix.SetNonblock(peer, true))
+			sends = append(sends, Op{Socket: s})
+			recvs = append(recvs, Op{Socket: socketOf(t, b, peer), Bufs: [][]byte{make([]byte, 100)}})
+		}
+		for round := range 300 {
+			for i := range sends {
+				sends[i].Bufs = [][]byte{pattern(20+i, round+i)}
+			}
+			out, err := b.TrySend(sends, nil)
+			require.NoError(t, err)
+			out, err = b.TryRecv(recvs, out)
+			require.NoError(t, err)
+			for i, r := range out {
+				require.Equal(t, Result{N: 20 + i}, r)
+				require.Equal(t, pattern(20+i, round+i), recvs[i].Bufs[0][:r.N])
+			}
+		}
+	})
+}
+
+// TestSendThatTookNothingEnds holds that a kernel that takes nothing and says nothing is not asked for ever.
+func TestSendThatTookNothingEnds(t *testing.T) {
+	b := newBatcher(t, 1)
+	s, _ := pairOf(t, b, "unix")
+	real := b.mover
+	defer func() { b.mover = real }()
+	b.mover = takesNothing{}
+	out, err := b.Send(context.Background(), []Op{{Socket: s, Bufs: [][]byte{{1}}}}, nil)
+	require.NoError(t, err)
+	require.ErrorIs(t, out[0].Err, io.ErrNoProgress)
+}
+
+type takesNothing struct{}
+
+func (takesNothing) slots() int                       { return 1 }
+func (takesNothing) move(window []*task) (int, error) { return len(window), nil }
+func (takesNothing) close() error                     { return nil }
+
+// TestBatchesAllocateNothing holds that a transfer costs no garbage once all is warm.
+func TestBatchesAllocateNothing(t *testing.T) {
+	if race.Enabled {
+		t.Skip("the race detector allocates")
+	}
+	bothMovers(t, 16, func(t *testing.T, b *Batcher) {
+		var sends, recvs []Op
+		for range 32 { // in two turns
+			s, peer := pairOf(t, b, "unix")
+			require.NoError(t, unix.SetNonblock(peer, true))
+			bufs := slices.Repeat([][]byte{make([]byte, 64)}, 20)
+			sends = append(sends, Op{Socket: s, Bufs: bufs})
+			recvs = append(recvs, Op{Socket: socketOf(t, b, peer), Bufs: [][]byte{make([]byte, 2000)}})
+		}
+		var out []Result
+		ctx := context.Background()
+		round := func() {
+			var err error
+			if out, err = b.TrySend(sends, out); err != nil || out[0].Err != nil {
+				t.Fatal(err, out[0])
+			}
+			if out, err = b.Recv(ctx, recvs, out); err != nil || out[0].N != 20*64 {
+				t.Fatal(err, out[0])
+			}
+			if out, err = b.TryRecv(recvs, out); err != nil || out[0].Err != ErrWouldBlock {
+				t.Fatal(err, out[0])
+			}
+		}
+		for range 10 {
+			round()
+		}
+		require.Zero(t, testing.AllocsPerRun(100, round))
+	})
+}
