@@ -7,10 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sockring/uring/examples/bundlebench/internal/affinity"
-	"github.com/sockring/uring/examples/bundlebench/internal/bench"
-	"github.com/sockring/uring/examples/bundlebench/internal/load"
-	"github.com/sockring/uring/examples/bundlebench/internal/proto"
+	"github.com/sockring/uring/examples/internal/affinity"
+	"github.com/sockring/uring/examples/internal/bench"
+	"github.com/sockring/uring/examples/internal/load"
+	"github.com/sockring/uring/examples/internal/proto"
 )
 
 // The defaults of -conns, -msgs and -size when one of the others is given.

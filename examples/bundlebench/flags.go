@@ -8,7 +8,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/sockring/uring/examples/bundlebench/internal/load"
+	"github.com/sockring/uring/examples/internal/load"
 )
 
 // usageError is a command line that asks for what cannot be.

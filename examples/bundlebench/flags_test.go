@@ -13,8 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockring/uring/examples/bundlebench/internal/bench"
-	"github.com/sockring/uring/examples/bundlebench/internal/load"
+	"github.com/sockring/uring/examples/internal/bench"
+	"github.com/sockring/uring/examples/internal/load"
 )
 
 func configOf(args ...string) (bench.Config, error) {

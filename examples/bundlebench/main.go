@@ -11,10 +11,10 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/sockring/uring/examples/bundlebench/internal/bench"
-	"github.com/sockring/uring/examples/bundlebench/internal/machine"
-	"github.com/sockring/uring/examples/bundlebench/internal/report"
-	"github.com/sockring/uring/examples/bundlebench/internal/role"
+	"github.com/sockring/uring/examples/internal/bench"
+	"github.com/sockring/uring/examples/internal/machine"
+	"github.com/sockring/uring/examples/internal/report"
+	"github.com/sockring/uring/examples/internal/role"
 )
 
 func main() {

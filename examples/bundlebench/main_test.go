@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sockring/uring/examples/bundlebench/internal/load"
-	"github.com/sockring/uring/examples/bundlebench/internal/role"
+	"github.com/sockring/uring/examples/internal/load"
+	"github.com/sockring/uring/examples/internal/role"
 	"github.com/sockring/uring/internal/testutil"
 )
 

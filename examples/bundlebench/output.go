@@ -10,7 +10,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/sockring/uring/examples/bundlebench/internal/report"
+	"github.com/sockring/uring/examples/internal/report"
 )
 
 // stdout is the FILE that means the standard output.

@@ -5,7 +5,7 @@ package main
 import (
 	"time"
 
-	"github.com/sockring/uring/examples/bundlebench/internal/bench"
+	"github.com/sockring/uring/examples/internal/bench"
 )
 
 // preset is a choice of shapes and of how long to measure them.

@@ -11,7 +11,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
-	"github.com/sockring/uring/examples/bundlebench/internal/bench"
+	"github.com/sockring/uring/examples/internal/bench"
 )
 
 // lineEvery is how often a run that no terminal watches says where it is.

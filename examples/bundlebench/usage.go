@@ -7,7 +7,7 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"github.com/sockring/uring/examples/bundlebench/internal/load"
+	"github.com/sockring/uring/examples/internal/load"
 )
 
 const usageHead = `Usage: bundlebench [flags]

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sockring/uring/examples/bundlebench/internal/bench"
+	"github.com/sockring/uring/examples/internal/bench"
 )
 
 // intList is a flag of positive numbers, separated by commas.
