@@ -145,6 +145,11 @@ func (c *Context) read(raw []rawEvent) (int, error) {
 // refused by another goroutine's io_submit.
 const waitRound = time.Second
 
+// briefWait is how long a wait keeps its processor at first. With many requests in flight the next event mostly comes
+// within it. Longer waits tell the runtime, which then wakes other threads to use the processor: on a disk that answered
+// every 10 us, that had cost a sixth of the reads.
+const briefWait = 50 * time.Microsecond
+
 // getEvents is GetEvents, or PGetEvents where blocked is not nil.
 func (c *Context) getEvents(least int, out []Event, timeout time.Duration, blocked []unix.Signal) (n int, err error) {
 	if err := c.startReaping(); err != nil {
@@ -155,7 +160,8 @@ func (c *Context) getEvents(least int, out []Event, timeout time.Duration, block
 		return 0, err
 	}
 	c.wait.block(blocked)
-	for start := time.Now(); ; {
+	brief := blocked == nil
+	for start := time.Now(); ; brief = false {
 		k, err := c.reap(out[n:])
 		if n += k; err != nil || n >= least {
 			return n, err
@@ -170,7 +176,12 @@ func (c *Context) getEvents(least int, out []Event, timeout time.Duration, block
 			return n, ErrNoRequests
 		}
 		raw := c.wait.events[:min(len(out)-n, eventsAtOnce)]
-		k, errno := ioGetevents(c.id, min(least-n, len(raw)), len(raw), c.wait, min(left, waitRound), blocked != nil)
+		var errno unix.Errno
+		if want := min(least-n, len(raw)); brief {
+			k, errno = ioGeteventsBriefly(c.id, want, len(raw), c.wait, min(left, briefWait))
+		} else {
+			k, errno = ioGetevents(c.id, want, len(raw), c.wait, min(left, waitRound), blocked != nil)
+		}
 		if errno != 0 && errno != unix.EINTR {
 			return n, errnoError(waitCall(blocked), errno)
 		}

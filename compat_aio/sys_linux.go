@@ -72,6 +72,16 @@ func (w *waitMemory) block(signals []unix.Signal) {
 	}
 }
 
+// ioGeteventsBriefly is io_getevents(2) for a wait so short that the runtime need not be told: it keeps the processor
+// and wakes no other threads for it.
+func ioGeteventsBriefly(ctx uintptr, min, nr int, w *waitMemory, timeout time.Duration) (int, unix.Errno) {
+	w.until = unix.NsecToTimespec(int64(timeout))
+	// SAFETY: all of it is in mapped memory, which the caller keeps until the call returns.
+	n, _, err := unix.RawSyscall6(unix.SYS_IO_GETEVENTS, ctx, uintptr(min), uintptr(nr),
+		uintptr(unsafe.Pointer(&w.events)), uintptr(unsafe.Pointer(&w.until)), 0)
+	return int(n), err
+}
+
 // ioGetevents wraps io_getevents(2), and io_pgetevents(2) where masked. A negative timeout waits for ever.
 func ioGetevents(ctx uintptr, min, nr int, w *waitMemory, timeout time.Duration, masked bool) (int, unix.Errno) {
 	// SAFETY: all of it is in mapped memory, which the caller keeps until the call returns.

@@ -29,6 +29,10 @@ func ioGetevents(uintptr, int, int, *waitMemory, time.Duration, bool) (int, unix
 	return 0, unix.ENOSYS
 }
 
+func ioGeteventsBriefly(uintptr, int, int, *waitMemory, time.Duration) (int, unix.Errno) {
+	return 0, unix.ENOSYS
+}
+
 func mapped(uintptr) bool { return false }
 
 func keepFromChildren(uintptr, uintptr) {}

@@ -127,7 +127,8 @@ func textStyle(size float64, paint int, bold bool) text.Style {
 func dress(svg string, width, height vg.Length) string {
 	_, body, _ := strings.Cut(svg, "<svg")
 	_, body, _ = strings.Cut(body, ">")
-	body = strings.ReplaceAll(restyle(body), "font-family:Liberation Sans", "font-family:Liberation Sans,Arial,Helvetica,sans-serif")
+	body = strings.ReplaceAll(restyle(body), "font-family:Liberation Sans",
+		"font-family:Liberation Sans,Arial,Helvetica,sans-serif")
 	return fmt.Sprintf(`<svg class="chart" xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %g %g" width="%g" height="%g" `+
 		`role="img" aria-label="Charts of the figures in the table">`+"\n<style>\n%s</style>%s",
 		width.Points(), height.Points(), width.Points(), height.Points(), styleSheet(), body)
