@@ -3,12 +3,15 @@ package image
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // static has the Go and C of a program linked so that it needs no library: without these tags Go would ask the C
@@ -40,15 +43,21 @@ func buildProgram(ctx context.Context, root, pkg, file string, cgo bool) error {
 // buildTests builds the test binaries of the packages into dir and returns their names, in the order of the
 // packages.
 func buildTests(ctx context.Context, root, dir string, packages []Package) ([]string, error) {
-	var names []string
+	names, errs := make([]string, len(packages)), make([]error, len(packages))
+	slots := make(chan struct{}, runtime.NumCPU()) // a linker takes a processor each
+	var built sync.WaitGroup
 	for i, p := range packages {
 		// Several packages may end in the same word, so a number keeps them apart.
-		name := strconv.Itoa(i) + "-" + filepath.Base(p.Path) + ".test"
-		args := append([]string{"test", "-c", "-o", filepath.Join(dir, name)}, static...)
-		if _, err := goTool(ctx, root, []string{"CGO_ENABLED=1"}, append(args, p.Path)...); err != nil {
-			return nil, err
-		}
-		names = append(names, name)
+		names[i] = strconv.Itoa(i) + "-" + filepath.Base(p.Path) + ".test"
+		built.Add(1)
+		slots <- struct{}{}
+		go func() {
+			defer built.Done()
+			args := append([]string{"test", "-c", "-o", filepath.Join(dir, names[i])}, static...)
+			_, errs[i] = goTool(ctx, root, []string{"CGO_ENABLED=1"}, append(args, p.Path)...)
+			<-slots
+		}()
 	}
-	return names, nil
+	built.Wait()
+	return names, errors.Join(errs...)
 }
