@@ -38,7 +38,7 @@ func Build(ctx context.Context, o Options) (string, error) {
 	if err := buildProgram(ctx, o.Root, "./examples/probe", probe, true); err != nil {
 		return "", err
 	}
-	shell, err := exec.LookPath("busybox")
+	busybox, err := exec.LookPath("busybox")
 	if err != nil {
 		return "", fmt.Errorf("%w; scripts/install-kerneltest-deps installs it", err)
 	}
@@ -50,7 +50,7 @@ func Build(ctx context.Context, o Options) (string, error) {
 	return file, write(file, func(a *archive) {
 		a.addFile("init", guest)
 		a.addFile(wire.ProbePath, probe)
-		a.addFile("/bin/sh", shell) // some tests start a command
+		a.addFile(wire.BusyboxPath, busybox) // some tests start a command
 		plan := wire.Plan{Run: o.Run, Timeout: o.Timeout}
 		for i, p := range o.Packages {
 			dir, binary := path.Join("/src", p.Path), path.Join("/bin", tests[i])

@@ -119,6 +119,7 @@ func TestWithoutVerifyBytesAreStillCounted(t *testing.T) {
 // buildPeer compiles testdata/peer, an outside program that speaks the protocol.
 func buildPeer(t *testing.T) string {
 	t.Helper()
+	testutil.InSource(t)
 	bin := filepath.Join(t.TempDir(), "peer")
 	out, err := exec.Command("go", "build", "-o", bin, "testdata/peer/main.go").CombinedOutput()
 	require.NoError(t, err, string(out))
