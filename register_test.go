@@ -150,7 +150,9 @@ func TestRegistrationUnderASignalStormWithOperationsInFlight(t *testing.T) {
 		skipIfQuiesced(t, err, "unregistration beside operations in flight", 6, 13)
 		require.NoError(t, err)
 		require.NoError(t, r.RegisterFiles([]int{rd}))
-		require.NoError(t, r.UnregisterFiles())
+		err = r.UnregisterFiles()
+		skipIfQuiesced(t, err, "unregistration beside operations in flight", 6, 13)
+		require.NoError(t, err)
 	}
 }
 
@@ -258,7 +260,7 @@ func TestRestrictedRing(t *testing.T) { // fault 96
 	require.ErrorIs(t, r.RegisterRestrictions(AllowOp(cring.OpRecv)), unix.EBUSY)
 	require.NoError(t, r.EnableRings())
 	require.ErrorIs(t, r.EnableRings(), unix.EBADFD)
-	require.Equal(t, !r.cfg.plainFd, r.FdRegistered())
+	require.Equal(t, !r.cfg.plainFd && has(t, "IORING_REGISTER_RING_FDS"), r.FdRegistered())
 	require.NotZero(t, r.Flags()&SetupRDisabled)
 
 	n, err := r.SubmitAndWait(context.Background(), 1) // the NOP from before
@@ -302,6 +304,7 @@ func TestRestrictedRingThatDemandsFlags(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorIs(t, reapAll(r)[0].Err(), unix.EACCES)
 
+	needs(t, CanCancelAny) // kernels without it refuse cancellations with the flag
 	queued(t, r, func(s *SQE) error { return s.PrepPollAdd(0, unix.POLLIN) }).FixedFile()
 	_, err = r.Submit()
 	require.NoError(t, err)

@@ -57,7 +57,7 @@ func ReExec(t testing.TB, name string, env ...string) Child {
 		t.Fatalf("testutil: the child did not run %s:\n%s", name, out)
 	}
 	if reason := skippedTest(string(out), name); reason != "" {
-		t.Skip(reason)
+		t.Skipf("%s", reason)
 	}
 	return Child{Output: string(out), ExitCode: cmd.ProcessState.ExitCode()}
 }

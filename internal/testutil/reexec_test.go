@@ -63,3 +63,12 @@ func TestReExecDoesNotNest(t *testing.T) {
 	child := testutil.ReExec(t, t.Name())
 	require.Zero(t, child.ExitCode, child.Output)
 }
+
+func TestReExecSkipsWithTheChild(t *testing.T) {
+	if testutil.InChild() {
+		testutil.Skip(t, testutil.NeedsPrivilege, "not %s", "this one")
+	}
+	outcome := watch(t, func(t testing.TB) { testutil.ReExec(t, t.Name()) })
+	require.Equal(t, "privilege: not this one", outcome.skip)
+	require.Empty(t, outcome.fatal)
+}

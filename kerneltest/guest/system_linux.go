@@ -3,8 +3,11 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/kerneltest/internal/wire"
 )
 
 // mounts are the file systems that programs expect to find.
@@ -48,6 +51,9 @@ func prepare() error {
 	}
 	if err := loopbackUp(); err != nil {
 		return err
+	}
+	if out, err := exec.Command(wire.BusyboxPath, "--install", "-s", "/bin").CombinedOutput(); err != nil {
+		return fmt.Errorf("busybox: %w: %s", err, out)
 	}
 	// What systemd gives to services.
 	nofile := unix.Rlimit{Cur: 1024, Max: 524288}

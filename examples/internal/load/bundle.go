@@ -42,7 +42,10 @@ func openBundle(job proto.Job) (batcher, error) {
 	}
 	if b.ring.Features()&uring.FeatRecvSendBundle == 0 {
 		b.close()
-		return nil, fmt.Errorf("send bundles (kernel 6.10): %w", errors.ErrUnsupported)
+		return nil, &uring.UnsupportedError{
+			Name: uring.CanSendBundle, Missing: "IORING_FEAT_RECVSEND_BUNDLE", Provider: "kernel 6.10",
+			SinceMajor: 6, SinceMinor: 10,
+		}
 	}
 	if b.fds, err = connect(job); err != nil {
 		b.close()

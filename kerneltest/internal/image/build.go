@@ -3,11 +3,14 @@ package image
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 )
 
 // static has the Go and C of a program linked so that it needs no library: without these tags Go would ask the C
@@ -41,22 +44,28 @@ func buildProgram(ctx context.Context, root, pkg, file string, cgo, built bool) 
 }
 
 // buildTests builds the test binaries of the packages into dir and returns their names, in the order of the
-// packages. With built it takes those that are there as they are.
-func buildTests(ctx context.Context, root, dir string, packages []Package, built bool) ([]string, error) {
-	var names []string
-	for _, p := range packages {
-		name := strings.ReplaceAll(p.Path, "/", "_") + ".test" // several packages may end in the same word
-		names = append(names, name)
-		file := filepath.Join(dir, name)
-		if built && exists(file) {
+// packages. With there it takes those that are there as they are.
+func buildTests(ctx context.Context, root, dir string, packages []Package, there bool) ([]string, error) {
+	names, errs := make([]string, len(packages)), make([]error, len(packages))
+	slots := make(chan struct{}, runtime.NumCPU()) // a linker takes a processor each
+	var built sync.WaitGroup
+	for i, p := range packages {
+		names[i] = strings.ReplaceAll(p.Path, "/", "_") + ".test" // several packages may end in the same word
+		file := filepath.Join(dir, names[i])
+		if there && exists(file) {
 			continue
 		}
-		args := append([]string{"test", "-c", "-o", file}, static...)
-		if _, err := goTool(ctx, root, []string{"CGO_ENABLED=1"}, append(args, p.Path)...); err != nil {
-			return nil, err
-		}
+		built.Add(1)
+		slots <- struct{}{}
+		go func() {
+			defer built.Done()
+			args := append([]string{"test", "-c", "-o", file}, static...)
+			_, errs[i] = goTool(ctx, root, []string{"CGO_ENABLED=1"}, append(args, p.Path)...)
+			<-slots
+		}()
 	}
-	return names, nil
+	built.Wait()
+	return names, errors.Join(errs...)
 }
 
 func exists(file string) bool {

@@ -58,7 +58,7 @@ func BuildPrograms(ctx context.Context, o Options) (Programs, error) {
 
 // Build makes the image and returns the file.
 func Build(ctx context.Context, o Options) (string, error) {
-	shell, err := exec.LookPath("busybox")
+	busybox, err := exec.LookPath("busybox")
 	if err != nil {
 		return "", fmt.Errorf("%w; scripts/install-kerneltest-deps installs it", err)
 	}
@@ -70,7 +70,7 @@ func Build(ctx context.Context, o Options) (string, error) {
 	return file, write(file, func(a *archive) {
 		a.addFile("init", programs.Guest)
 		a.addFile(wire.ProbePath, programs.Probe)
-		a.addFile("/bin/sh", shell) // some tests start a command
+		a.addFile(wire.BusyboxPath, busybox) // some tests start a command
 		plan := wire.Plan{Run: o.Run, Timeout: o.Timeout}
 		for i, p := range o.Packages {
 			dir, binary := path.Join("/src", p.Path), path.Join("/bin", filepath.Base(programs.Tests[i]))

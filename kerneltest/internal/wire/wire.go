@@ -13,10 +13,12 @@ import (
 // Port is the guest's serial port for messages. The kernel's log has the first one.
 const Port = "/dev/ttyS1"
 
-// PlanPath is where the guest finds its Plan, and ProbePath the program that tells what the kernel can do.
+// PlanPath is where the guest finds its Plan, ProbePath the program that tells what the kernel can do, and BusyboxPath
+// the one that is the shell and all other commands.
 const (
-	PlanPath  = "/plan.json"
-	ProbePath = "/bin/probe"
+	PlanPath    = "/plan.json"
+	ProbePath   = "/bin/probe"
+	BusyboxPath = "/bin/busybox"
 )
 
 // ContainerArgument has the guest program run in a container instead of a machine of its own: the next argument is
