@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/sockring/uring/kerneltest/internal/expect"
+	"github.com/sockring/uring/kerneltest/internal/page"
 	"github.com/sockring/uring/kerneltest/internal/result"
 )
 
@@ -38,6 +39,11 @@ func (m *machine) conclude(runs []result.Run) error {
 		}
 		run.Failures = append(run.Failures, differences...)
 	}
+	if m.cfg.docs != "" {
+		if err := page.Update(m.cfg.docs, runs); err != nil {
+			return err
+		}
+	}
 	if m.cfg.json == "" {
 		return nil
 	}
@@ -46,6 +52,19 @@ func (m *machine) conclude(runs []result.Run) error {
 		return err
 	}
 	return os.WriteFile(m.cfg.json, append(content, '\n'), 0o644)
+}
+
+// again writes the page of the results of an earlier run.
+func again(cfg config) error {
+	content, err := os.ReadFile(cfg.from)
+	if err != nil {
+		return err
+	}
+	var runs []result.Run
+	if err := json.Unmarshal(content, &runs); err != nil {
+		return fmt.Errorf("%s: %w", cfg.from, err)
+	}
+	return page.Update(cfg.docs, runs)
 }
 
 // compare returns how the skips of a run differ from those in the file. Where there is no file, none are expected.

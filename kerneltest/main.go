@@ -36,6 +36,8 @@ type config struct {
 	packages []string
 	run      string
 	json     string
+	docs     string
+	from     string
 	guests   int
 	limit    time.Duration // for a guest
 	timeout  time.Duration // for the tests of a package
@@ -55,6 +57,13 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case err != nil:
 		fmt.Fprintln(stderr, "kerneltest:", err)
 		return 2
+	}
+	if cfg.from != "" {
+		if err := again(cfg); err != nil {
+			fmt.Fprintln(stderr, "kerneltest:", err)
+			return 1
+		}
+		return 0
 	}
 	green, err := matrix(ctx, cfg, stdout)
 	switch {
@@ -98,6 +107,8 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	packages := flags.String("packages", "./...,./examples/...", "patterns of packages, as go list takes them")
 	flags.StringVar(&cfg.run, "run", "", "only tests that match, as go test -run takes it")
 	flags.StringVar(&cfg.json, "json", "", "write all results to `FILE`")
+	flags.StringVar(&cfg.docs, "docs", "", "write what was found out about the kernels into the page `FILE`")
+	flags.StringVar(&cfg.from, "from", "", "run nothing: take the results that -json wrote to `FILE`")
 	flags.IntVar(&cfg.guests, "guests", 2, "how many guests run at a time; each has two processors and 2 GiB")
 	flags.DurationVar(&cfg.limit, "limit", 12*time.Minute, "the longest that a guest may take")
 	flags.DurationVar(&cfg.timeout, "timeout", 6*time.Minute, "the longest that the tests of a package may take")
@@ -121,6 +132,9 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	cfg.packages = strings.Split(*packages, ",")
 	if cfg.update && cfg.run != "" {
 		return cfg, errors.New("-update keeps the skips of all tests: leave out -run")
+	}
+	if cfg.from != "" && cfg.docs == "" {
+		return cfg, errors.New("-from makes a page of old results: name it by -docs")
 	}
 	if cfg.guests < 1 {
 		return cfg, errors.New("-guests has to be 1 or more")
