@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockring/uring/internal/testutil"
 )
 
 var (
@@ -24,6 +26,7 @@ var (
 // TestEveryBatchRowHasATest holds that docs/aio-batches.md lists every row and invariant of batches, each with tests
 // whose comments name it, or with the reason why it has none.
 func TestEveryBatchRowHasATest(t *testing.T) {
+	testutil.InSource(t)
 	text, err := os.ReadFile("../docs/aio-batches.md")
 	require.NoError(t, err)
 	named := rowsNamedByTests(t)

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockring/uring/internal/testutil"
 )
 
 var (
@@ -22,6 +24,7 @@ var (
 )
 
 func TestEveryRowHasATest(t *testing.T) {
+	testutil.InSource(t)
 	text, err := os.ReadFile("../docs/aio.md")
 	require.NoError(t, err)
 	named, tests := namedRows(t)

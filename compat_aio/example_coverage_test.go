@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockring/uring/internal/testutil"
 )
 
 // notCalled are methods that package fmt or errors calls, and not the application.
@@ -17,6 +19,7 @@ var notCalled = map[string]bool{
 }
 
 func TestEveryEntryPointHasAnExample(t *testing.T) {
+	testutil.InSource(t)
 	called := map[string]bool{}
 	for _, example := range parseAll(t, "example*_test.go") {
 		ast.Inspect(example, func(n ast.Node) bool {

@@ -91,6 +91,10 @@ func (p *pipeline) run(ctx context.Context) error {
 		if p.first == p.blocksIn() {
 			return nil
 		}
+		// Where transfers are done when they are submitted, as through the page cache, Await has nothing to wait for.
+		if err := ctx.Err(); err != nil {
+			return p.abandon(err)
+		}
 		if err := p.submit(); err != nil {
 			return p.abandon(err)
 		}
