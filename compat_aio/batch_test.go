@@ -64,6 +64,7 @@ func TestBatchIsLongerThanItsSlots(t *testing.T) {
 			require.Equal(t, pattern(100, i), readFull(t, peer, 100))
 		}
 	})
+	needAIO(t)
 	m, err := newContextMover(3)
 	require.NoError(t, err)
 	defer m.close()

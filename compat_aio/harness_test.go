@@ -55,6 +55,7 @@ func negative(errno unix.Errno) int64 { return -int64(errno) }
 func TestHarness(t *testing.T) {
 	testutil.Timeout(t, 3*time.Minute)
 	t.Run("case 2 set-up", func(t *testing.T) {
+		needAIO(t)
 		for _, n := range []int{-1000, -1, 0} {
 			_, err := ioSetup(n)
 			require.Equal(t, unix.EINVAL, err)
@@ -350,6 +351,7 @@ func testRingAccounts(t *testing.T) {
 }
 
 func testContextsInThreads(t *testing.T) {
+	needAIO(t)
 	var threads sync.WaitGroup
 	for range 8 {
 		f := newFile(t)

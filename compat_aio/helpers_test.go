@@ -31,6 +31,12 @@ func newContext(t testing.TB, requests int, opts ...Option) *Context {
 	return c
 }
 
+// needAIO skips the test where there is no AIO.
+func needAIO(t testing.TB) {
+	t.Helper()
+	newContext(t, 1)
+}
+
 // taken returns an IOCB.
 func taken(t testing.TB, c *Context) *IOCB {
 	t.Helper()

@@ -271,6 +271,7 @@ func TestCancelRows(t *testing.T) {
 
 func TestSetUpRows(t *testing.T) {
 	t.Run("D11 a queue of no size, and of more than the system allows", func(t *testing.T) {
+		needAIO(t)
 		for _, requests := range []int{0, -1, requestsMax + 1, math.MaxInt32} {
 			_, err := NewQueue(requests)
 			require.ErrorIs(t, err, ErrOutOfRange)
@@ -292,6 +293,7 @@ func TestSetUpRows(t *testing.T) {
 		require.Equal(t, 7, newQueue(t, 7).MaxRequests())
 	})
 	t.Run("D18 descriptor 0 is as good as any", func(t *testing.T) {
+		needAIO(t)
 		if !testutil.InChild() {
 			child := testutil.ReExec(t, t.Name())
 			require.Zero(t, child.ExitCode, child.Output)
@@ -311,6 +313,7 @@ func TestSetUpRows(t *testing.T) {
 		require.NoError(t, new(Request).PrepareFsync(FD(0), nil))
 	})
 	t.Run("D19 the errno of a failed set-up is the one that failed", func(t *testing.T) {
+		needAIO(t)
 		if !testutil.InChild() {
 			child := testutil.ReExec(t, t.Name())
 			require.Zero(t, child.ExitCode, child.Output)

@@ -266,6 +266,7 @@ func TestWakeupRows(t *testing.T) {
 func TestCloseRows(t *testing.T) {
 	testutil.Timeout(t, 2*time.Minute)
 	t.Run("D12 closing is bounded by its context, and goes on", func(t *testing.T) {
+		needAIO(t)
 		q, err := NewQueue(2)
 		require.NoError(t, err)
 		r, _ := armed(t, q)
@@ -293,6 +294,7 @@ func TestCloseRows(t *testing.T) {
 		await(t, c, 1)
 	})
 	t.Run("D42 closing while everything else goes on", func(t *testing.T) {
+		needAIO(t)
 		for range 20 {
 			testCloseAgainstAll(t)
 		}
