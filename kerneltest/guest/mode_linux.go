@@ -40,12 +40,16 @@ func setMode(mode wire.Mode) (env []string, absent string, err error) {
 	return nil, "", fmt.Errorf("no mode is called %q", mode)
 }
 
-// limitMemlock leaves the tests a page of locked memory and takes the capability from them that excepts from the
-// limit. Where a ring can be had all the same, the kernel does not count rings.
+// memlockLimit is what the tests get of locked memory in bytes: enough for the largest ring, and little enough to be
+// noticed where something goes on being counted.
+const memlockLimit = 4 << 20
+
+// limitMemlock leaves the tests little locked memory and takes the capability from them that excepts from the limit.
+// Where a ring can be had with no more than a page, the kernel does not count rings.
 func limitMemlock() (env []string, absent string, err error) {
-	limit := unix.Rlimit{Cur: uint64(os.Getpagesize()), Max: uint64(os.Getpagesize())}
-	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &limit); err != nil {
-		return nil, "", os.NewSyscallError("setrlimit", err)
+	page := uint64(os.Getpagesize())
+	if err := setMemlock(page, memlockLimit); err != nil {
+		return nil, "", err
 	}
 	// Dropped from the bounding set of one thread, a capability is lost to what that thread executes. All children
 	// come from this goroutine, so that it keeps its thread.
@@ -54,10 +58,17 @@ func limitMemlock() (env []string, absent string, err error) {
 		return nil, "", os.NewSyscallError("prctl", err)
 	}
 	counted, err := countsRings()
-	if err != nil || counted {
+	if err != nil {
 		return nil, "", err
 	}
-	return nil, "the kernel does not count rings towards RLIMIT_MEMLOCK", nil
+	if !counted {
+		return nil, "the kernel does not count rings towards RLIMIT_MEMLOCK", nil
+	}
+	return nil, "", setMemlock(memlockLimit, memlockLimit)
+}
+
+func setMemlock(soft, hard uint64) error {
+	return os.NewSyscallError("setrlimit", unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: soft, Max: hard}))
 }
 
 // ringArgument makes the guest's program try for a ring, and exit with ringRefused where the limit refuses it.
