@@ -249,6 +249,11 @@ func readContext(ctx context.Context, j *readJob) (reads int, err error) {
 	return reads, err
 }
 
+// unplugged is how many requests io_submit(2) passes to the disk one by one. Of more it holds back the first until it
+// has seen the last (block plugging), which serves disks that merge neighbours, and keeps one idle that waits for the
+// first of random reads. fio submits one at a time.
+const unplugged = 2
+
 // submitReads submits a read into each of the buffers that ready names.
 func submitReads(c *aio.Context, j *readJob, iocbs []*aio.IOCB, bufs [][]byte, ready []int) error {
 	n, err := c.IOCBs(iocbs)
@@ -259,8 +264,8 @@ func submitReads(c *aio.Context, j *readJob, iocbs []*aio.IOCB, bufs [][]byte, r
 		iocbs[i].SetData64(uint64(buf))
 		err = errors.Join(err, iocbs[i].PrepPread(int(j.file.Fd()), bufs[buf], j.offset()))
 	}
-	if err == nil {
-		n, err = c.Submit(iocbs...)
+	for len(iocbs) > 0 && err == nil {
+		n, err = c.Submit(iocbs[:min(unplugged, len(iocbs))]...)
 		iocbs = iocbs[n:]
 	}
 	if err != nil {
@@ -315,6 +320,12 @@ func (j *readJob) again(q *aio.Queue, done []*aio.Request) error {
 			return err
 		}
 	}
-	_, err := q.Submit(done...)
-	return err
+	for len(done) > 0 {
+		n, err := q.Submit(done[:min(unplugged, len(done))]...)
+		if err != nil {
+			return err
+		}
+		done = done[n:]
+	}
+	return nil
 }
