@@ -86,7 +86,7 @@ The kernels come from the machine's own Debian mirror and stay in .cache/. The m
   off      kernel.io_uring_disabled=2, where the kernel has that (6.6)
   eperm    a seccomp filter answers EPERM, as that of containers does
   enosys   a seccomp filter answers ENOSYS, as some sandboxes do
-  memlock  RLIMIT_MEMLOCK is 4 MiB, where the kernel counts rings towards it (before 5.12, and some new ones)
+  memlock  RLIMIT_MEMLOCK is 8 MiB without CAP_IPC_LOCK, where the kernel counts rings towards it
 
 Red is any test that fails, a warning of the kernel, a guest that hangs or crashes, a package without a result, and a
 skip that kerneltest/expected does not have, or has and did not happen. The exit status is 0 when all is green.

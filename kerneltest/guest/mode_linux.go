@@ -40,16 +40,15 @@ func setMode(mode wire.Mode) (env []string, absent string, err error) {
 	return nil, "", fmt.Errorf("no mode is called %q", mode)
 }
 
-// memlockLimit is what the tests get of locked memory in bytes: enough for the largest ring, and little enough to be
-// noticed where something goes on being counted.
-const memlockLimit = 4 << 20
+// memlockLimit is the RLIMIT_MEMLOCK that distributions give to users.
+const memlockLimit = 8 << 20
 
-// limitMemlock leaves the tests little locked memory and takes the capability from them that excepts from the limit.
-// Where a ring can be had with no more than a page, the kernel does not count rings.
+// limitMemlock leaves the tests the locked memory of a user, and takes the capability from them that excepts from the
+// limit. Where a ring can be had without any locked memory, the kernel does not count rings.
 func limitMemlock() (env []string, absent string, err error) {
-	page := uint64(os.Getpagesize())
-	if err := setMemlock(page, memlockLimit); err != nil {
-		return nil, "", err
+	limit := unix.Rlimit{Cur: memlockLimit, Max: memlockLimit}
+	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &limit); err != nil {
+		return nil, "", os.NewSyscallError("setrlimit", err)
 	}
 	// Dropped from the bounding set of one thread, a capability is lost to what that thread executes. All children
 	// come from this goroutine, so that it keeps its thread.
@@ -58,26 +57,20 @@ func limitMemlock() (env []string, absent string, err error) {
 		return nil, "", os.NewSyscallError("prctl", err)
 	}
 	counted, err := countsRings()
-	if err != nil {
+	if err != nil || counted {
 		return nil, "", err
 	}
-	if !counted {
-		return nil, "the kernel does not count rings towards RLIMIT_MEMLOCK", nil
-	}
-	return nil, "", setMemlock(memlockLimit, memlockLimit)
+	return nil, "the kernel does not count rings towards RLIMIT_MEMLOCK", nil
 }
 
-func setMemlock(soft, hard uint64) error {
-	return os.NewSyscallError("setrlimit", unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{Cur: soft, Max: hard}))
-}
-
-// ringArgument makes the guest's program try for a ring, and exit with ringRefused where the limit refuses it.
+// ringArgument makes the guest's program try for a ring without locked memory, and exit with ringRefused where that is
+// refused.
 const (
 	ringArgument = "-try-ring"
 	ringRefused  = 3
 )
 
-// countsRings finds out whether a process that this one executes is refused a ring.
+// countsRings finds out whether a process that this one executes is refused a ring where it may lock no memory.
 func countsRings() (bool, error) {
 	err := exec.Command("/proc/self/exe", ringArgument).Run()
 	var exit *exec.ExitError
@@ -89,6 +82,10 @@ func countsRings() (bool, error) {
 
 // tryRing returns the exit status of the program that ringArgument makes of this one.
 func tryRing() int {
+	if err := unix.Setrlimit(unix.RLIMIT_MEMLOCK, &unix.Rlimit{}); err != nil {
+		fmt.Fprintln(os.Stderr, "guest: setrlimit:", err)
+		return 1
+	}
 	fd, err := rawring.Create(8, &cring.Params{})
 	switch {
 	case err == nil:

