@@ -103,8 +103,14 @@ func TestFIOReport(t *testing.T) {
 
 func TestCommandLinesThatMakeNoSense(t *testing.T) {
 	for _, args := range [][]string{
-		{"-what", "files"}, {"-rounds", "0"}, {"-dur", "1ms"}, {"-file", "0"}, {"-block", "1000"}, {"-depth", "0"},
-		{"x"}, {"-y"},
+		{"-what", "files"},
+		{"-rounds", "0"},
+		{"-dur", "1ms"},
+		{"-file", "0"},
+		{"-block", "1000"},
+		{"-depth", "0"},
+		{"x"},
+		{"-y"},
 	} {
 		_, err := parse(args, io.Discard)
 		require.ErrorAs(t, err, new(usageError), "%q", args)

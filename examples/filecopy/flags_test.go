@@ -26,10 +26,21 @@ func TestFlags(t *testing.T) {
 
 func TestCommandLinesThatMakeNoSense(t *testing.T) {
 	for _, args := range [][]string{
-		{}, {"a"}, {"a", "b", "c"}, {"a", ""}, {"a", "nowhere/"},
-		{"-block", "5000", "a", "b"}, {"-block", "1KiB", "a", "b"}, {"-block", "1GiB", "a", "b"}, {"-block", "x", "a", "b"},
-		{"-block", "99999999999999MiB", "a", "b"}, {"-depth", "0", "a", "b"}, {"-depth", "1025", "a", "b"},
-		{"-block", "256MiB", "-depth", "1024", "a", "b"}, {"-direct", "maybe", "a", "b"}, {"-what", "a", "b"},
+		{},
+		{"a"},
+		{"a", "b", "c"},
+		{"a", ""},
+		{"a", "nowhere/"},
+		{"-block", "5000", "a", "b"},
+		{"-block", "1KiB", "a", "b"},
+		{"-block", "1GiB", "a", "b"},
+		{"-block", "x", "a", "b"},
+		{"-block", "99999999999999MiB", "a", "b"},
+		{"-depth", "0", "a", "b"},
+		{"-depth", "1025", "a", "b"},
+		{"-block", "256MiB", "-depth", "1024", "a", "b"},
+		{"-direct", "maybe", "a", "b"},
+		{"-what", "a", "b"},
 	} {
 		_, err := parse(args, io.Discard)
 		require.ErrorAs(t, err, new(usageError), "%q", args)
