@@ -161,7 +161,7 @@ func (m *matrix) features(b *strings.Builder) {
 		}
 		row(b, cells...)
 	}
-	fmt.Fprintf(b, "\n## Features of all these kernels\n\n%s.\n", strings.Join(everywhere, ", "))
+	fmt.Fprintf(b, "\n## Features of all these kernels\n\n%s.\n", strings.Join(everywhere, ",\n"))
 }
 
 // known is every feature that a kernel was asked for, in the order of the newest kernel's probe.
