@@ -16,6 +16,7 @@ import (
 	"github.com/sockring/uring/internal/testutil"
 	"github.com/sockring/uring/kerneltest/internal/kernel"
 	"github.com/sockring/uring/kerneltest/internal/result"
+	"github.com/sockring/uring/kerneltest/internal/vm"
 	"github.com/sockring/uring/kerneltest/internal/wire"
 )
 
@@ -48,7 +49,7 @@ func boot(t *testing.T, cfg config) result.Run {
 	var out bytes.Buffer
 	m, err := prepare(context.Background(), cfg, &out)
 	require.NoError(t, err)
-	m.progress = newProgress(&out, len(m.paths)+1)
+	m.progress, m.accel = newProgress(&out, len(m.paths)+1), vm.TCG // which works everywhere
 	return m.one(context.Background(), job{m.kernels[0], wire.On})
 }
 
