@@ -10,6 +10,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/sockring/uring/examples/internal/cli"
 )
 
 const usageText = `Usage: aiobench [flags]
@@ -54,11 +56,6 @@ type options struct {
 	command               string
 }
 
-// usageError is a command line that makes no sense.
-type usageError struct{ error }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
 func parse(args []string, help io.Writer) (*options, error) {
 	o := &options{command: strings.Join(append([]string{"aiobench"}, args...), " ")}
 	what := ""
@@ -80,9 +77,9 @@ func parse(args []string, help io.Writer) (*options, error) {
 		fmt.Fprint(help, usageText)
 		return nil, err
 	case err != nil:
-		return nil, usageError{err}
+		return nil, cli.Usage(err)
 	case flags.NArg() > 0:
-		return nil, usagef("unexpected argument %q", flags.Arg(0))
+		return nil, cli.Usagef("unexpected argument %q", flags.Arg(0))
 	}
 	return o, o.validate(what)
 }
@@ -95,20 +92,20 @@ func (o *options) validate(what string) error {
 		case "sockets":
 			o.sockets = true
 		default:
-			return usagef("-what %q: want reads, sockets or both", part)
+			return cli.Usagef("-what %q: want reads, sockets or both", part)
 		}
 	}
 	switch {
 	case o.rounds < 1 || o.rounds > 1000:
-		return usagef("-rounds %d: want 1 to 1000", o.rounds)
+		return cli.Usagef("-rounds %d: want 1 to 1000", o.rounds)
 	case o.dur < 10*time.Millisecond || o.dur > time.Hour:
-		return usagef("-dur %v: want 10ms to 1h", o.dur)
+		return cli.Usagef("-dur %v: want 10ms to 1h", o.dur)
 	case o.fileMiB < 1 || o.fileMiB > 1<<20:
-		return usagef("-file %d: want 1 to 1048576 MiB", o.fileMiB)
+		return cli.Usagef("-file %d: want 1 to 1048576 MiB", o.fileMiB)
 	case o.block < 512 || o.block > 1<<20 || o.block&(o.block-1) != 0:
-		return usagef("-block %d: want a power of two from 512 to 1 MiB", o.block)
+		return cli.Usagef("-block %d: want a power of two from 512 to 1 MiB", o.block)
 	case o.depth < 1 || o.depth > 1024:
-		return usagef("-depth %d: want 1 to 1024", o.depth)
+		return cli.Usagef("-depth %d: want 1 to 1024", o.depth)
 	}
 	return nil
 }

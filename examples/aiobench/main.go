@@ -5,16 +5,13 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 
 	"github.com/sockring/uring/examples/internal/bench"
+	"github.com/sockring/uring/examples/internal/cli"
 	"github.com/sockring/uring/examples/internal/machine"
 	"github.com/sockring/uring/examples/internal/report"
 	"github.com/sockring/uring/examples/internal/role"
@@ -22,15 +19,7 @@ import (
 
 func main() {
 	role.Play() // does not return in the sink and in senders
-	switch err := run(os.Args[1:]); {
-	case err == nil || errors.Is(err, flag.ErrHelp):
-	case errors.As(err, new(usageError)):
-		fmt.Fprintf(os.Stderr, "aiobench: %v\nRun with -h for help.\n", err)
-		os.Exit(2)
-	default:
-		fmt.Fprintf(os.Stderr, "aiobench: %v\n", err)
-		os.Exit(1)
-	}
+	cli.Exit("aiobench", run(os.Args[1:]))
 }
 
 func run(args []string) error {
@@ -38,10 +27,9 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	// The first interrupt ends the run in good order; stop hands a second one to the default action.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// An interrupt ends the run early.
+	ctx, stop := cli.Interruptible()
 	defer stop()
-	context.AfterFunc(ctx, stop)
 
 	var all results
 	all.facts = machine.Read()

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockring/uring/compat_aio"
+	"github.com/sockring/uring/examples/internal/cli"
 	"github.com/sockring/uring/examples/internal/role"
 	"github.com/sockring/uring/internal/testutil"
 )
@@ -113,7 +114,7 @@ func TestCommandLinesThatMakeNoSense(t *testing.T) {
 		{"-y"},
 	} {
 		_, err := parse(args, io.Discard)
-		require.ErrorAs(t, err, new(usageError), "%q", args)
+		require.ErrorAs(t, err, new(cli.UsageError), "%q", args)
 	}
 	var help bytes.Buffer
 	_, err := parse([]string{"-h"}, &help)

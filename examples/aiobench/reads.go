@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sockring/uring/compat_aio"
+	"github.com/sockring/uring/examples/internal/cli"
 	"github.com/sockring/uring/examples/internal/machine"
 )
 
@@ -177,7 +178,7 @@ func (o *options) fill(ctx context.Context, f *os.File) (*os.File, aio.Alignment
 		return nil, align, err
 	}
 	if o.block%align.Offset != 0 {
-		return nil, align, usagef("-block %d: O_DIRECT wants a multiple of %d in %s", o.block, align.Offset, o.dir)
+		return nil, align, cli.Usagef("-block %d: O_DIRECT wants a multiple of %d in %s", o.block, align.Offset, o.dir)
 	}
 	direct, err := os.OpenFile(f.Name(), os.O_RDONLY|unix.O_DIRECT, 0)
 	return direct, align, err

@@ -9,6 +9,7 @@ import (
 
 	"github.com/sockring/uring/examples/internal/affinity"
 	"github.com/sockring/uring/examples/internal/bench"
+	"github.com/sockring/uring/examples/internal/cli"
 	"github.com/sockring/uring/examples/internal/load"
 	"github.com/sockring/uring/examples/internal/proto"
 )
@@ -24,7 +25,7 @@ const (
 func (o *options) config() (bench.Config, error) {
 	i := slices.IndexFunc(presets, func(p preset) bool { return p.name == o.preset })
 	if i < 0 {
-		return bench.Config{}, usagef("-preset %s: want quick or full", o.preset)
+		return bench.Config{}, cli.Usagef("-preset %s: want quick or full", o.preset)
 	}
 	p := presets[i]
 	cfg := bench.Config{
@@ -57,7 +58,7 @@ func (o *options) chooseShapes(cfg *bench.Config) error {
 	lists := o.set["conns"] || o.set["msgs"] || o.set["size"]
 	switch {
 	case lists && o.set["shape"]:
-		return usagef("-shape says it all: leave out -conns, -msgs and -size")
+		return cli.Usagef("-shape says it all: leave out -conns, -msgs and -size")
 	case o.set["shape"]:
 		cfg.Shapes = o.shapes
 	case lists:
@@ -110,7 +111,7 @@ func (o *options) choosePins(cfg *bench.Config) error {
 	default:
 		var err error
 		if cfg.SenderCPU, cfg.SinkCPU, err = affinity.Pair(); err != nil {
-			return usagef("-pin: %w", err)
+			return cli.Usagef("-pin: %w", err)
 		}
 	}
 	return nil
@@ -119,24 +120,24 @@ func (o *options) choosePins(cfg *bench.Config) error {
 func checkConfig(cfg bench.Config) error {
 	for _, m := range cfg.Modes {
 		if !slices.Contains(load.Names(), m) {
-			return usagef("-modes: no mode %q, want some of %s", m, strings.Join(load.Names(), ","))
+			return cli.Usagef("-modes: no mode %q, want some of %s", m, strings.Join(load.Names(), ","))
 		}
 	}
 	names := cfg.Contenders()
 	slices.Sort(names)
 	for i := 1; i < len(names); i++ {
 		if names[i] == names[i-1] {
-			return usagef("%q is named twice by -modes and -peer", names[i])
+			return cli.Usagef("%q is named twice by -modes and -peer", names[i])
 		}
 	}
 	if cfg.Rounds < 1 {
-		return usagef("-rounds %d: want at least 1", cfg.Rounds)
+		return cli.Usagef("-rounds %d: want at least 1", cfg.Rounds)
 	}
 	if cfg.Dur < time.Millisecond {
-		return usagef("-dur %v: want at least 1ms", cfg.Dur)
+		return cli.Usagef("-dur %v: want at least 1ms", cfg.Dur)
 	}
 	if cfg.RecvBuf < 0 {
-		return usagef("-rcvbuf %d: want a number of bytes", cfg.RecvBuf)
+		return cli.Usagef("-rcvbuf %d: want a number of bytes", cfg.RecvBuf)
 	}
 	for _, s := range cfg.Shapes {
 		job := proto.Job{
@@ -144,7 +145,7 @@ func checkConfig(cfg bench.Config) error {
 			Dur: cfg.Dur, Warmup: cfg.Warmup, SendBuf: cfg.SendBuf,
 		}
 		if err := job.Check(); err != nil {
-			return usagef("%s: %w", s, err)
+			return cli.Usagef("%s: %w", s, err)
 		}
 	}
 	return nil

@@ -4,19 +4,12 @@ package main
 
 import (
 	"flag"
-	"fmt"
 	"io"
 	"time"
 
+	"github.com/sockring/uring/examples/internal/cli"
 	"github.com/sockring/uring/examples/internal/load"
 )
-
-// usageError is a command line that asks for what cannot be.
-type usageError struct{ error }
-
-func usagef(format string, args ...any) error {
-	return usageError{fmt.Errorf(format, args...)}
-}
 
 // options is the command line.
 type options struct {
@@ -71,9 +64,9 @@ func parse(args []string, out io.Writer) (*options, error) {
 		printUsage(out)
 		return nil, err
 	case err != nil:
-		return nil, usageError{err}
+		return nil, cli.Usage(err)
 	case fs.NArg() > 0:
-		return nil, usagef("unexpected argument %q", fs.Arg(0))
+		return nil, cli.Usagef("unexpected argument %q", fs.Arg(0))
 	}
 	fs.Visit(func(f *flag.Flag) { o.set[f.Name] = true })
 	return o, nil

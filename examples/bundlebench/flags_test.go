@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockring/uring/examples/internal/bench"
+	"github.com/sockring/uring/examples/internal/cli"
 	"github.com/sockring/uring/examples/internal/load"
 )
 
@@ -145,7 +146,7 @@ func TestRefusedCommandLines(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := configOf(tt.args...)
 			require.ErrorContains(t, err, tt.want)
-			require.ErrorAs(t, err, new(usageError))
+			require.ErrorAs(t, err, new(cli.UsageError))
 		})
 	}
 }

@@ -3,15 +3,11 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/sockring/uring/examples/internal/bench"
+	"github.com/sockring/uring/examples/internal/cli"
 	"github.com/sockring/uring/examples/internal/machine"
 	"github.com/sockring/uring/examples/internal/report"
 	"github.com/sockring/uring/examples/internal/role"
@@ -19,15 +15,7 @@ import (
 
 func main() {
 	role.Play() // does not return in the sink and in senders
-	switch err := run(os.Args[1:]); {
-	case err == nil || errors.Is(err, flag.ErrHelp):
-	case errors.As(err, new(usageError)):
-		fmt.Fprintf(os.Stderr, "bundlebench: %v\nRun with -h for help.\n", err)
-		os.Exit(2)
-	default:
-		fmt.Fprintf(os.Stderr, "bundlebench: %v\n", err)
-		os.Exit(1)
-	}
+	cli.Exit("bundlebench", run(os.Args[1:]))
 }
 
 func run(args []string) error {
@@ -44,10 +32,9 @@ func run(args []string) error {
 	}
 	facts := machine.Read()
 
-	// The first interrupt ends the run in good order; stop hands a second one to the default action.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// An interrupt ends the run early.
+	ctx, stop := cli.Interruptible()
 	defer stop()
-	context.AfterFunc(ctx, stop)
 
 	bar := newProgress(os.Stderr)
 	cfg.Progress = bar.turn

@@ -11,6 +11,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/sockring/uring/examples/internal/cli"
 )
 
 const usageText = `Usage: filecopy [flags] SOURCE DESTINATION
@@ -37,11 +39,6 @@ const (
 	memoryMax    = 4 << 30 // of all blocks in work
 )
 
-// usageError is a command line that makes no sense.
-type usageError struct{ error }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
-
 // parse makes a job of a command line.
 func parse(args []string, help io.Writer) (*job, error) {
 	j := &job{blockSize: 1 << 20, direct: directAuto, progress: func(string, int64, int64) {}}
@@ -58,10 +55,10 @@ func parse(args []string, help io.Writer) (*job, error) {
 		fmt.Fprint(help, usageText)
 		return nil, err
 	case err != nil:
-		return nil, usageError{err}
+		return nil, cli.Usage(err)
 	}
 	if flags.NArg() != 2 {
-		return nil, usagef("want a source and a destination, got %d arguments", flags.NArg())
+		return nil, cli.Usagef("want a source and a destination, got %d arguments", flags.NArg())
 	}
 	j.from, j.to = flags.Arg(0), flags.Arg(1)
 	return j, j.validate()
@@ -70,14 +67,14 @@ func parse(args []string, help io.Writer) (*job, error) {
 func (j *job) validate() error {
 	switch {
 	case j.blockSize < blockSizeMin || j.blockSize > blockSizeMax || j.blockSize&(j.blockSize-1) != 0:
-		return usagef("-block %d: want a power of two from %d to %d", j.blockSize, blockSizeMin, blockSizeMax)
+		return cli.Usagef("-block %d: want a power of two from %d to %d", j.blockSize, blockSizeMin, blockSizeMax)
 	case j.depth < 1 || j.depth > depthMax:
-		return usagef("-depth %d: want 1 to %d", j.depth, depthMax)
+		return cli.Usagef("-depth %d: want 1 to %d", j.depth, depthMax)
 	case j.depth*j.blockSize > memoryMax:
-		return usagef("%d blocks of %s are more than %s of memory",
+		return cli.Usagef("%d blocks of %s are more than %s of memory",
 			j.depth, bytesText(int64(j.blockSize)), bytesText(memoryMax))
 	case j.from == "" || j.to == "" || strings.HasSuffix(j.to, "/") && !isDir(j.to):
-		return usagef("want the names of files, or a directory as the destination")
+		return cli.Usagef("want the names of files, or a directory as the destination")
 	}
 	return nil
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockring/uring/examples/internal/cli"
 )
 
 func TestFlags(t *testing.T) {
@@ -43,7 +45,7 @@ func TestCommandLinesThatMakeNoSense(t *testing.T) {
 		{"-what", "a", "b"},
 	} {
 		_, err := parse(args, io.Discard)
-		require.ErrorAs(t, err, new(usageError), "%q", args)
+		require.ErrorAs(t, err, new(cli.UsageError), "%q", args)
 	}
 }
 

@@ -5,32 +5,22 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
+
+	"github.com/sockring/uring/examples/internal/cli"
 )
 
 func main() {
-	// The first interrupt ends the copy in good order; stop hands a second one to the default action.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := cli.Interruptible()
 	defer stop()
-	context.AfterFunc(ctx, stop)
 	err := run(ctx, os.Args[1:])
-	switch {
-	case err == nil || errors.Is(err, flag.ErrHelp):
-	case errors.As(err, new(usageError)):
-		fmt.Fprintf(os.Stderr, "filecopy: %v\nRun with -h for help.\n", err)
-		os.Exit(2)
-	case errors.Is(err, context.Canceled):
+	if errors.Is(err, context.Canceled) {
 		fmt.Fprintln(os.Stderr, "filecopy: interrupted; -resume goes on from here")
 		os.Exit(130)
-	default:
-		fmt.Fprintf(os.Stderr, "filecopy: %v\n", err)
-		os.Exit(1)
 	}
+	cli.Exit("filecopy", err)
 }
 
 func run(ctx context.Context, args []string) error {
