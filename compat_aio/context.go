@@ -192,7 +192,8 @@ func (c *Context) find(id ID) *IOCB {
 	if index >= uint64(len(c.iocbs)) {
 		return nil
 	}
-	if cb := &c.iocbs[index]; cb.state == iocbInFlight && cb.ID() == id {
+	// The generation first: it changes with mu held, while the state of an IOCB that was taken is its taker's to write.
+	if cb := &c.iocbs[index]; cb.ID() == id && cb.state == iocbInFlight {
 		return cb
 	}
 	return nil
