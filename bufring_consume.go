@@ -203,7 +203,6 @@ func (b *BufRing) Withdraw(dst []Piece) ([]Piece, error) {
 // regain makes every buffer the application's and calls f with what the kernel did not use of each.
 func (b *BufRing) regain(f func(Piece)) {
 	b.unfold()
-	defer func() { b.partial = false }()
 	for id := 0; b.lent > 0; id++ {
 		if b.bufs[id].lent {
 			p := Piece{Buffer: uint16(id)}
@@ -211,4 +210,5 @@ func (b *BufRing) regain(f func(Piece)) {
 			f(p.Rest())
 		}
 	}
+	b.partial = false
 }

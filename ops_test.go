@@ -54,12 +54,3 @@ func reapAll(r *Ring) []CQE {
 	}
 	return got
 }
-
-// testPipe returns a pipe that is closed when the test ends.
-func testPipe(t testing.TB) (rd, wr int) {
-	t.Helper()
-	var p [2]int
-	require.NoError(t, unix.Pipe2(p[:], unix.O_CLOEXEC))
-	t.Cleanup(func() { unix.Close(p[0]); unix.Close(p[1]) })
-	return p[0], p[1]
-}

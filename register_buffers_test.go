@@ -41,7 +41,7 @@ func write(t testing.TB, fd int, text string) {
 
 func TestFixedBuffersReceiveByIndex(t *testing.T) {
 	r := newTestRing(t, 4)
-	rd, wr := testPipe(t)
+	rd, wr := testutil.Pipe(t)
 	p, q := make([]byte, 64), make([]byte, 100_000)
 	require.NoError(t, r.RegisterBuffers([][]byte{p, q}))
 
@@ -106,7 +106,7 @@ func mappedBytes(t testing.TB, n int) []byte {
 
 func TestSparseBuffersAreFilledAndEmptied(t *testing.T) {
 	r := newTestRing(t, 4)
-	rd, wr := testPipe(t)
+	rd, wr := testutil.Pipe(t)
 	need(t, r.RegisterBuffersSparse(4))
 	p, q := make([]byte, 16), make([]byte, 16)
 	write(t, wr, "abcdef")
@@ -158,7 +158,7 @@ func TestUpdateBuffersSaysHowFarItCame(t *testing.T) {
 
 func TestMappedBuffers(t *testing.T) {
 	r := newTestRing(t, 4)
-	rd, wr := testPipe(t)
+	rd, wr := testutil.Pipe(t)
 	buffers, err := r.RegisterMappedBuffers(3, 1000)
 	require.NoError(t, err)
 	require.Len(t, buffers, 3)
@@ -176,7 +176,7 @@ func TestMappedBuffers(t *testing.T) {
 // TestRegisteredMemoryStays registers memory that nobody else knows of and lets the collector run.
 func TestRegisteredMemoryStays(t *testing.T) { // fault 55
 	r := newTestRing(t, 4)
-	rd, wr := testPipe(t)
+	rd, wr := testutil.Pipe(t)
 	addr := func() uintptr {
 		p := make([]byte, 64)
 		require.NoError(t, r.RegisterBuffers([][]byte{p}))
@@ -204,7 +204,7 @@ func TestRegisteredMemoryStays(t *testing.T) { // fault 55
 
 func TestUnregisteredBufferServesTheOperationInFlight(t *testing.T) {
 	r := newTestRing(t, 4)
-	rd, wr := testPipe(t)
+	rd, wr := testutil.Pipe(t)
 	p := make([]byte, 64)
 	require.NoError(t, r.RegisterBuffers([][]byte{p}))
 	queued(t, r, func(s *SQE) error { return s.PrepReadFixed(rd, p, 0, 0) })
@@ -224,7 +224,7 @@ func TestUnregisteredBufferServesTheOperationInFlight(t *testing.T) {
 func TestClonedBuffersOutliveTheirSource(t *testing.T) {
 	needs(t, "IORING_REGISTER_CLONE_BUFFERS")
 	src, dst := newTestRing(t, 4), newTestRing(t, 4)
-	rd, wr := testPipe(t)
+	rd, wr := testutil.Pipe(t)
 	require.ErrorIs(t, dst.CloneBuffers(src), unix.ENXIO)
 	buffers, err := src.RegisterMappedBuffers(2, 100)
 	require.NoError(t, err)

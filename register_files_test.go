@@ -27,8 +27,8 @@ func readFile(t testing.TB, r *Ring, index int, p []byte) CQE {
 func TestRegisteredFilesAreNamedByIndex(t *testing.T) { // fault 93
 	r := newTestRing(t, 4)
 	p := make([]byte, 16)
-	rd, wr := testPipe(t)
-	rd2, wr2 := testPipe(t)
+	rd, wr := testutil.Pipe(t)
+	rd2, wr2 := testutil.Pipe(t)
 	require.ErrorIs(t, readFile(t, r, 0, p).Err(), unix.EBADF, "no table")
 	require.NoError(t, r.RegisterFiles([]int{rd, FilesEmpty, rd2}))
 	write(t, wr, "one")
@@ -61,7 +61,7 @@ func TestRegisterFilesRefuses(t *testing.T) { // fault 93
 func TestSparseFilesAreUpdated(t *testing.T) {
 	r := newTestRing(t, 4)
 	p := make([]byte, 16)
-	rd, wr := testPipe(t)
+	rd, wr := testutil.Pipe(t)
 	need(t, r.RegisterFilesSparse(4))
 	write(t, wr, "abcdef")
 	n, err := r.UpdateFiles(1, []int{rd, rd, rd})

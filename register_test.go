@@ -137,7 +137,7 @@ func TestRegistrationSurvivesSignalsAndGivesUpInTime(t *testing.T) { // fault 74
 func TestRegistrationUnderASignalStormWithOperationsInFlight(t *testing.T) {
 	testutil.Timeout(t, time.Minute)
 	r := newTestRing(t, 8, WithCloseTimeout(time.Second))
-	rd, _ := testPipe(t)
+	rd, _ := testutil.Pipe(t)
 	pollOp(t, r, rd)
 	_, err := r.Submit()
 	require.NoError(t, err)
@@ -190,7 +190,7 @@ func signals(t testing.TB, fd int) uint64 {
 func TestEventfdIsSignalledByCompletions(t *testing.T) { // fault 94
 	r := newTestRing(t, 4)
 	fd := testEventfd(t)
-	rd, wr := testPipe(t)
+	rd, wr := testutil.Pipe(t)
 	require.ErrorIs(t, r.RegisterEventfd(rd), unix.EINVAL)
 	require.ErrorIs(t, r.RegisterEventfd(9999), unix.EBADF)
 	require.ErrorIs(t, r.UnregisterEventfd(), unix.ENXIO)
@@ -268,7 +268,7 @@ func TestRestrictedRing(t *testing.T) { // fault 96
 	require.Equal(t, 1, n)
 	require.NoError(t, reapAll(r)[0].Err())
 
-	rd, _ := testPipe(t)
+	rd, _ := testutil.Pipe(t)
 	recvOp(t, r, rd, make([]byte, 4))
 	queued(t, r, (*SQE).PrepNop).Drain()
 	_, err = r.SubmitAndWait(context.Background(), 2)
@@ -289,7 +289,7 @@ func TestRestrictedRing(t *testing.T) { // fault 96
 
 func TestRestrictedRingThatDemandsFlags(t *testing.T) {
 	r := newTestRing(t, 4, WithDisabled())
-	rd, wr := testPipe(t)
+	rd, wr := testutil.Pipe(t)
 	require.NoError(t, r.RegisterFiles([]int{rd}))
 	need(t, r.RegisterRestrictions(
 		AllowOp(cring.OpRead), AllowOp(cring.OpPollAdd), RequireSQEFlags(SQEFixedFile),
@@ -389,7 +389,7 @@ func TestNAPISettingsAreExchanged(t *testing.T) {
 
 func TestClockOfWaits(t *testing.T) {
 	r := newTestRing(t, 4)
-	rd, _ := testPipe(t)
+	rd, _ := testutil.Pipe(t)
 	pollOp(t, r, rd)
 	for _, clock := range []int32{unix.CLOCK_BOOTTIME, unix.CLOCK_MONOTONIC} {
 		need(t, r.RegisterClock(clock))
@@ -431,8 +431,8 @@ func TestProbeTellsTheOperationsOfTheKernel(t *testing.T) {
 
 func TestSyncCancel(t *testing.T) { // fault 63
 	r := newTestRing(t, 16)
-	rd, _ := testPipe(t)
-	rd2, _ := testPipe(t)
+	rd, _ := testutil.Pipe(t)
+	rd2, _ := testutil.Pipe(t)
 	err := r.SyncCancel(CancelID(1), 0)
 	testutil.SkipIfUnsupported(t, err)
 	require.ErrorIs(t, err, unix.ENOENT)
@@ -483,7 +483,7 @@ func TestSyncCancelGivesUpInTime(t *testing.T) { // fault 71
 	}
 	testutil.Timeout(t, time.Minute)
 	page := newFaultPage(t)
-	rd, wr := testPipe(t)
+	rd, wr := testutil.Pipe(t)
 	_, err := unix.Write(wr, make([]byte, len(page.mem)))
 	require.NoError(t, err)
 	r := newTestRing(t, 4)

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sockring/uring/cring/ctest"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 // newCRing returns a ring that C code set up on the test's thread.
@@ -103,7 +104,7 @@ func TestCloseOfAnAdoptedRingEndsOnlyOurs(t *testing.T) {
 	c := newCRing(t, 8, 0)
 	r, err := Adopt(c.Pointer())
 	require.NoError(t, err)
-	rd, _ := testPipe(t)
+	rd, _ := testutil.Pipe(t)
 	pollOp(t, r, rd).SetData64(1)
 	_, err = r.Submit()
 	require.NoError(t, err)

@@ -58,7 +58,7 @@ func TestCloseEndsEveryKindOfOperation(t *testing.T) { // fault 66
 	require.NoError(t, unix.Listen(listener, 1))
 	idle, _ := testutil.SocketPair(t, "tcp4")
 	full, _ := testutil.SocketPair(t, "unix")
-	rd, _ := testPipe(t)
+	rd, _ := testutil.Pipe(t)
 
 	r, err := New(16)
 	require.NoError(t, err)
@@ -129,7 +129,7 @@ func TestCloseFromACompletionEndsTheRingAfterIt(t *testing.T) { // fault 67
 	testutil.Timeout(t, time.Minute)
 	r, err := New(4)
 	require.NoError(t, err)
-	rd, _ := testPipe(t)
+	rd, _ := testutil.Pipe(t)
 	pollOp(t, r, rd)
 	s, err := r.SQE()
 	require.NoError(t, err)
@@ -164,7 +164,7 @@ func TestCallsFromWithinTheTeardownReturn(t *testing.T) { // fault 67
 			_, err = r.Submit()
 			require.ErrorIs(t, err, ErrClosed)
 		})
-		rd, _ := testPipe(t)
+		rd, _ := testutil.Pipe(t)
 		fill := func(r *Ring) {
 			pollOp(t, r, rd).slot.owner = onEnd
 			if ownerLives {
@@ -268,7 +268,7 @@ func TestCloseFromSixteenGoroutinesWithTheOwnerWaiting(t *testing.T) { // fault 
 	testutil.Timeout(t, time.Minute)
 	r, err := New(8)
 	require.NoError(t, err)
-	rd, _ := testPipe(t)
+	rd, _ := testutil.Pipe(t)
 	pollOp(t, r, rd)
 	start := make(chan struct{})
 	var wg sync.WaitGroup
@@ -323,7 +323,7 @@ func TestCloseSaysAloudWhatTheKernelKeeps(t *testing.T) { // fault 71
 		return
 	}
 	page := newFaultPage(t)
-	rd, wr := testPipe(t)
+	rd, wr := testutil.Pipe(t)
 	_, err := unix.Write(wr, append(make([]byte, len(page.mem)), "late"...))
 	require.NoError(t, err)
 

@@ -39,7 +39,7 @@ func TestStaleCompletionsAreCountedAndDropped(t *testing.T) { // faults 33 and 3
 	require.NoError(t, err)
 	require.Len(t, reapAll(r), 1)
 
-	rd, wr := testPipe(t)
+	rd, wr := testutil.Pipe(t)
 	inFlight := pollOp(t, r, rd).ID() // in the slot that was free again
 	_, err = r.Submit()
 	require.NoError(t, err)
@@ -153,7 +153,7 @@ func TestWaitCountsWhatTheLibraryServesItself(t *testing.T) {
 		require.NoError(t, err)
 		s.slot.owner = completerFunc(func(CQE) {})
 	}
-	rd, _ := testPipe(t)
+	rd, _ := testutil.Pipe(t)
 	pollOp(t, r, rd) // so that the wait could go on for ever
 	_, err := r.SubmitAndWait(context.Background(), 2)
 	require.NoError(t, err)

@@ -91,7 +91,7 @@ func TestEnterThatTheKernelRefuses(t *testing.T) { // faults 20 and 22
 			testutil.Timeout(t, time.Minute)
 			r, err := New(4, WithCloseTimeout(10*time.Millisecond))
 			require.NoError(t, err)
-			rd, _ := testPipe(t)
+			rd, _ := testutil.Pipe(t)
 			pollOp(t, r, rd)
 			_, err = r.Submit()
 			require.NoError(t, err)
@@ -244,7 +244,7 @@ func TestRingWithOneProcessor(t *testing.T) { // fault 113
 	testutil.Timeout(t, time.Minute)
 	r, err := New(4)
 	require.NoError(t, err)
-	rd, wr := testPipe(t)
+	rd, wr := testutil.Pipe(t)
 	for range 20 { // the owner waits for what another goroutine has yet to do
 		pollOp(t, r, rd)
 		wrote := make(chan error)

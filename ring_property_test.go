@@ -52,7 +52,7 @@ var ringKinds = map[string][]Option{
 func TestEveryOperationEndsOnceWhateverHappens(t *testing.T) {
 	needs(t, CanSetup)
 	testutil.Timeout(t, 2*time.Minute)
-	rd, _ := testPipe(t)
+	rd, _ := testutil.Pipe(t)
 	kinds := []string{"default", "plain", "coop", "sqpoll", "small completion"}
 	rapid.Check(t, func(rt *rapid.T) {
 		entries := rapid.SampledFrom([]uint32{1, 2, 8}).Draw(rt, "entries")

@@ -69,7 +69,7 @@ func TestNewRefusesWhatTheKernelWouldWithABareEINVAL(t *testing.T) { // faults 8
 
 func TestNewPassesOnWhatOnlyTheKernelKnows(t *testing.T) { // faults 10 and 12
 	needs(t, CanSetup)
-	rd, _ := testPipe(t)
+	rd, _ := testutil.Pipe(t)
 	for _, test := range []struct {
 		name string
 		opt  Option

@@ -75,7 +75,7 @@ func TestSQPollCloseCancelsWhatIsInFlight(t *testing.T) {
 	needs(t, CanSetup)
 	r, err := New(4, WithSQPoll(time.Millisecond, -1))
 	require.NoError(t, err)
-	rd, _ := testPipe(t)
+	rd, _ := testutil.Pipe(t)
 	pollOp(t, r, rd).SetData64(1)
 	_, err = r.Submit()
 	require.NoError(t, err)

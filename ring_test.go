@@ -68,12 +68,10 @@ func nop(t testing.TB, r *Ring, v uint64) {
 // pollForever queues a request that ends only when it is cancelled, and returns the pipe it waits for.
 func pollForever(t testing.TB, r *Ring) {
 	t.Helper()
-	var p [2]int
-	require.NoError(t, unix.Pipe2(p[:], unix.O_CLOEXEC))
-	t.Cleanup(func() { unix.Close(p[0]); unix.Close(p[1]) })
+	reader, _ := testutil.Pipe(t)
 	s, err := r.SQE()
 	require.NoError(t, err)
-	s.raw.Opcode, s.raw.Fd, s.raw.OpFlags = cring.OpPollAdd, int32(p[0]), unix.POLLIN
+	s.raw.Opcode, s.raw.Fd, s.raw.OpFlags = cring.OpPollAdd, int32(reader), unix.POLLIN
 }
 
 func TestRingCompletesInOrderThroughEveryQueueSize(t *testing.T) {

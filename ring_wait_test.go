@@ -70,7 +70,7 @@ func TestWaitsSurviveASignalStorm(t *testing.T) { // fault 19, FACTS 23
 	require.Len(t, seen, 300)
 	require.NotZero(t, r.Stats().EINTR)
 
-	rd, _ := testPipe(t)
+	rd, _ := testutil.Pipe(t)
 	pollOp(t, r, rd)
 	start := time.Now()
 	_, err := r.SubmitAndWaitTimeout(context.Background(), 1, 50*time.Millisecond)
@@ -88,7 +88,7 @@ func TestMinimumWaitIsKeptWhateverSignalsCome(t *testing.T) {
 		if storm {
 			signalStorm(t, r, time.Millisecond)
 		}
-		rd, _ := testPipe(t)
+		rd, _ := testutil.Pipe(t)
 		pollOp(t, r, rd)
 		nop(t, r, 1)
 		start := time.Now()
@@ -119,7 +119,7 @@ func TestMinimumWait(t *testing.T) {
 	require.GreaterOrEqual(t, time.Since(start), 20*time.Millisecond)
 	require.Len(t, reapAll(r), 1)
 
-	rd, _ := testPipe(t)
+	rd, _ := testutil.Pipe(t)
 	pollOp(t, r, rd)
 	_, err = r.SubmitAndWaitMinTimeout(ctx, 2, time.Millisecond, 10*time.Millisecond)
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
@@ -144,7 +144,7 @@ func TestWaitCountsWhatWasReapedBefore(t *testing.T) {
 	_, err := r.Submit()
 	require.NoError(t, err)
 	require.Equal(t, 3, r.Ready())
-	rd, _ := testPipe(t)
+	rd, _ := testutil.Pipe(t)
 	pollOp(t, r, rd)
 	_, err = r.SubmitAndWait(context.Background(), 3)
 	require.NoError(t, err)

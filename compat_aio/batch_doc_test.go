@@ -3,10 +3,7 @@ package aio
 import (
 	"fmt"
 	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -58,11 +55,7 @@ func TestEveryBatchRowHasATest(t *testing.T) {
 func rowsNamedByTests(t *testing.T) map[string]map[string]bool {
 	t.Helper()
 	named := map[string]map[string]bool{}
-	files, err := filepath.Glob("*_test.go")
-	require.NoError(t, err)
-	for _, name := range files {
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
-		require.NoError(t, err)
+	for _, f := range testutil.ParseFiles(t, "*_test.go") {
 		for _, d := range f.Decls {
 			fn, ok := d.(*ast.FuncDecl)
 			if !ok || !strings.HasPrefix(fn.Name.Name, "Test") {

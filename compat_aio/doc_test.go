@@ -63,7 +63,7 @@ func TestEveryRowHasATest(t *testing.T) {
 func namedRows(t *testing.T) (rows, tests map[string]bool) {
 	t.Helper()
 	rows, tests = map[string]bool{}, map[string]bool{}
-	for _, f := range parseAll(t, "*_test.go") {
+	for _, f := range testutil.ParseFiles(t, "*_test.go") {
 		ast.Inspect(f, func(n ast.Node) bool {
 			switch n := n.(type) {
 			case *ast.FuncDecl:

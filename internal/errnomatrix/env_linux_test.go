@@ -171,22 +171,10 @@ func (e *env) page() uint64 {
 	return rawring.Addr(&e.mem.Bytes(size, size)[0])
 }
 
-// pipe returns both ends of a pipe, to be closed after the row.
-func (e *env) pipe() (reader, writer int) {
-	e.Helper()
-	var p [2]int
-	require.NoError(e, unix.Pipe2(p[:], unix.O_CLOEXEC))
-	e.Cleanup(func() {
-		unix.Close(p[0])
-		unix.Close(p[1])
-	})
-	return p[0], p[1]
-}
-
 // emptyPipe returns the end of a pipe that a read would wait on.
 func (e *env) emptyPipe() int {
 	e.Helper()
-	reader, _ := e.pipe()
+	reader, _ := testutil.Pipe(e)
 	return reader
 }
 
@@ -196,7 +184,7 @@ const text = "abcdefgh"
 // filledPipe returns the end of a pipe that has text to read.
 func (e *env) filledPipe() int {
 	e.Helper()
-	reader, writer := e.pipe()
+	reader, writer := testutil.Pipe(e)
 	_, err := unix.Write(writer, []byte(text))
 	require.NoError(e, err)
 	return reader

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sockring/uring/cring"
 	"github.com/sockring/uring/internal/rawring"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 var requestRows = map[string]row{
@@ -20,7 +21,7 @@ var requestRows = map[string]row{
 	"read fd=-1":  func(e *env) string { return e.read(-1) },
 	"read fd=999": func(e *env) string { return e.read(unusedFd) },
 	"read on write-only pipe end": func(e *env) string {
-		_, writer := e.pipe()
+		_, writer := testutil.Pipe(e)
 		return e.read(writer)
 	},
 	"read into addr=8": func(e *env) string {
@@ -43,7 +44,7 @@ var requestRows = map[string]row{
 	},
 
 	"msg_ring to pipe fd": func(e *env) string {
-		_, writer := e.pipe()
+		_, writer := testutil.Pipe(e)
 		return e.request(cring.SQE{Opcode: cring.OpMsgRing, Fd: int32(writer)})
 	},
 	"close own ring fd via SQE": func(e *env) string {

@@ -48,17 +48,6 @@ func needRing(t *testing.T) {
 	testutil.SkipIfUnsupported(t, caps.Require(uring.CanSetup))
 }
 
-func pipe(t *testing.T) (r, w int) {
-	t.Helper()
-	var p [2]int
-	require.NoError(t, unix.Pipe2(p[:], unix.O_CLOEXEC))
-	t.Cleanup(func() {
-		unix.Close(p[0])
-		unix.Close(p[1])
-	})
-	return p[0], p[1]
-}
-
 func TestRequestsCompleteInAnyOrder(t *testing.T) {
 	for _, test := range []struct {
 		name    string
@@ -74,7 +63,7 @@ func TestRequestsCompleteInAnyOrder(t *testing.T) {
 			arena, err := rawring.NewArena(1 << 12)
 			require.NoError(t, err)
 			defer arena.Free()
-			reader, writer := pipe(t)
+			reader, writer := testutil.Pipe(t)
 
 			buf := arena.Bytes(8, 8)
 			read, err := ring.Submit(cring.SQE{
@@ -98,7 +87,7 @@ func TestRequestsCompleteInAnyOrder(t *testing.T) {
 
 func TestAwaitIsBounded(t *testing.T) {
 	ring := newRing(t, 1, 0)
-	reader, _ := pipe(t)
+	reader, _ := testutil.Pipe(t)
 	poll, err := ring.Submit(cring.SQE{Opcode: cring.OpPollAdd, Fd: int32(reader), OpFlags: unix.POLLIN})
 	require.NoError(t, err)
 	began := time.Now()
@@ -109,7 +98,7 @@ func TestAwaitIsBounded(t *testing.T) {
 
 func TestCloseEndsWhatIsInFlight(t *testing.T) {
 	ring := newRing(t, 4, 0)
-	reader, _ := pipe(t)
+	reader, _ := testutil.Pipe(t)
 	for range 3 {
 		_, err := ring.Submit(cring.SQE{Opcode: cring.OpPollAdd, Fd: int32(reader), OpFlags: unix.POLLIN})
 		require.NoError(t, err)

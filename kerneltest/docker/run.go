@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 	"time"
 
 	"github.com/sockring/uring/kerneltest/internal/result"
@@ -50,22 +49,7 @@ func (r *runner) container(ctx context.Context, s setting, each func(wire.Messag
 	cmd.Stderr, cmd.WaitDelay = &stderr, cleanUp
 	// Docker's client may be gone without its container being so.
 	cmd.Cancel = func() error { return remove(name) }
-	messages, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	readErr := wire.Read(messages, each)
-	err = cmd.Wait()
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case err != nil:
-		return fmt.Errorf("docker: %w: %s", err, strings.TrimSpace(stderr.String()))
-	}
-	return readErr
+	return wire.Follow(ctx, cmd, &stderr, each)
 }
 
 // remove kills a container, which docker run --rm removes then.

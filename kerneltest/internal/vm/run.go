@@ -46,22 +46,7 @@ func Run(ctx context.Context, g Guest, limit time.Duration, each func(wire.Messa
 	cmd := exec.CommandContext(ctx, "qemu-system-x86_64", arguments(g)...)
 	var complaints tail
 	cmd.Stderr = &complaints
-	messages, err := cmd.StdoutPipe()
-	if err != nil {
-		return err
-	}
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	readErr := wire.Read(messages, each)
-	err = cmd.Wait()
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case err != nil:
-		return fmt.Errorf("qemu: %w: %s", err, complaints)
-	}
-	return readErr
+	return wire.Follow(ctx, cmd, &complaints, each)
 }
 
 // arguments are those of QEMU: no devices but two serial ports, of which the first takes the kernel's log and the
@@ -86,6 +71,9 @@ func arguments(g Guest) []string {
 type tail []byte
 
 const tailMax = 4096
+
+// String returns what is kept.
+func (t *tail) String() string { return string(*t) }
 
 func (t *tail) Write(p []byte) (int, error) {
 	*t = append(*t, p...)

@@ -5,8 +5,13 @@ package wire
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
+	"fmt"
 	"io"
+	"os/exec"
+	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -82,6 +87,28 @@ type Package struct {
 	Path   string `json:"path"`   // as Go imports it
 	Binary string `json:"binary"` // the file
 	Dir    string `json:"dir"`    // to run it in; there lies its testdata
+}
+
+// Follow runs a command and calls each for every message that it prints. complaints is what the command has written
+// to its standard error when it fails. Where ctx has ended, which is to have killed the command, the error is its
+// cause.
+func Follow(ctx context.Context, cmd *exec.Cmd, complaints fmt.Stringer, each func(Message)) error {
+	messages, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	readErr := Read(messages, each)
+	err = cmd.Wait()
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil:
+		return fmt.Errorf("%s: %w: %s", filepath.Base(cmd.Path), err, strings.TrimSpace(complaints.String()))
+	}
+	return readErr
 }
 
 // Read calls each for every message that r has, until its end. A line that is no message, as one that a dying
