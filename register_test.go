@@ -495,7 +495,7 @@ func TestSyncCancelGivesUpInTime(t *testing.T) { // fault 71
 	id := s.ID()
 	_, err = r.Submit()
 	require.NoError(t, err)
-	page.awaitFault(t)
+	page.awaitFault(t, r)
 	signalStorm(t, r, time.Millisecond)
 	start := time.Now()
 	err = r.SyncCancel(CancelID(id), 20*time.Millisecond)

@@ -23,10 +23,10 @@ type sample struct {
 	cpuMicros float64 // a read
 }
 
-// reader is a contender: it reads for the job's time and says how many reads that were.
+// reader is a contender: it reads for the job's time, and measures that.
 type reader struct {
 	name string
-	read func(context.Context, *readJob) (reads int, err error)
+	read func(context.Context, *readJob) (sample, error)
 }
 
 // readers are the contenders written in Go.
@@ -44,7 +44,29 @@ type readJob struct {
 	blocks int64 // in the file
 	block  int
 	depth  int
+	dur    time.Duration
 	end    time.Time
+}
+
+// measure runs a contender's loop, which says how many reads it has done. What comes before and after, such as
+// io_destroy(2), which takes 30 ms, is no part of it, as it is none of fio's figures.
+func (j *readJob) measure(loop func() (reads int, err error)) (sample, error) {
+	before, err := cpuTime()
+	if err != nil {
+		return sample{}, err
+	}
+	start := time.Now()
+	j.end = start.Add(j.dur)
+	reads, err := loop()
+	elapsed := time.Since(start)
+	if err != nil || reads == 0 {
+		return sample{}, err
+	}
+	after, err := cpuTime()
+	return sample{
+		iops:      float64(reads) / elapsed.Seconds(),
+		cpuMicros: float64((after - before).Nanoseconds()) / 1e3 / float64(reads),
+	}, err
 }
 
 // over reports whether the turn is.
@@ -112,22 +134,7 @@ func (o *options) take(ctx context.Context, c reader, j *readJob) (sample, error
 	if c.name == fioName {
 		return o.runFIO(ctx, j)
 	}
-	before, err := cpuTime()
-	if err != nil {
-		return sample{}, err
-	}
-	start := time.Now()
-	j.end = start.Add(o.dur)
-	reads, err := c.read(ctx, j)
-	elapsed := time.Since(start)
-	if err != nil || reads == 0 {
-		return sample{}, err
-	}
-	after, err := cpuTime()
-	return sample{
-		iops:      float64(reads) / elapsed.Seconds(),
-		cpuMicros: float64((after - before).Nanoseconds()) / 1e3 / float64(reads),
-	}, err
+	return c.read(ctx, j)
 }
 
 // cpuTime is what this process has used.
@@ -153,7 +160,7 @@ func (o *options) makeFile(ctx context.Context) (*readJob, error) {
 		return nil, err
 	}
 	return &readJob{
-		file: direct, align: align, block: o.block, depth: o.depth,
+		file: direct, align: align, block: o.block, depth: o.depth, dur: o.dur,
 		blocks: int64(o.fileMiB) << 20 / int64(o.block),
 	}, nil
 }
@@ -185,7 +192,11 @@ func (o *options) fill(ctx context.Context, f *os.File) (*os.File, aio.Alignment
 }
 
 // readAt reads one block after the other.
-func readAt(ctx context.Context, j *readJob) (reads int, err error) {
+func readAt(ctx context.Context, j *readJob) (sample, error) {
+	return j.measure(func() (int, error) { return j.readSteadily(ctx) })
+}
+
+func (j *readJob) readSteadily(ctx context.Context) (reads int, err error) {
 	for buf := j.align.Buffer(j.block); !j.over(ctx); reads++ {
 		if err := j.whole(j.file.ReadAt(buf, j.offset())); err != nil {
 			return reads, err
@@ -195,7 +206,11 @@ func readAt(ctx context.Context, j *readJob) (reads int, err error) {
 }
 
 // readGoroutines is readAt by many goroutines, each of which holds a thread while it reads.
-func readGoroutines(ctx context.Context, j *readJob) (reads int, err error) {
+func readGoroutines(ctx context.Context, j *readJob) (sample, error) {
+	return j.measure(func() (int, error) { return j.readTogether(ctx) })
+}
+
+func (j *readJob) readTogether(ctx context.Context) (reads int, err error) {
 	type outcome struct {
 		reads int
 		err   error
@@ -203,7 +218,7 @@ func readGoroutines(ctx context.Context, j *readJob) (reads int, err error) {
 	outcomes := make(chan outcome)
 	for range j.depth {
 		go func() {
-			n, err := readAt(ctx, j)
+			n, err := j.readSteadily(ctx)
 			outcomes <- outcome{n, err}
 		}()
 	}
@@ -215,13 +230,18 @@ func readGoroutines(ctx context.Context, j *readJob) (reads int, err error) {
 }
 
 // readContext keeps depth reads in flight on the raw floor.
-func readContext(ctx context.Context, j *readJob) (reads int, err error) {
+func readContext(ctx context.Context, j *readJob) (s sample, err error) {
 	c, err := aio.NewContext(j.depth)
 	if err != nil {
-		return 0, err
+		return sample{}, err
 	}
 	defer func() { err = errors.Join(err, c.Close()) }()
-	bufs, events := j.buffers(), make([]aio.Event, j.depth)
+	bufs := j.buffers()
+	return j.measure(func() (int, error) { return j.readByContext(ctx, c, bufs) })
+}
+
+func (j *readJob) readByContext(ctx context.Context, c *aio.Context, bufs [][]byte) (reads int, err error) {
+	events := make([]aio.Event, reapedAtOnce)
 	ready, iocbs := make([]int, j.depth), make([]*aio.IOCB, j.depth)
 	for i := range ready {
 		ready[i] = i
@@ -255,6 +275,10 @@ func readContext(ctx context.Context, j *readJob) (reads int, err error) {
 // first of random reads. fio submits one at a time.
 const unplugged = 2
 
+// reapedAtOnce is how many completions are read before other requests take their place. All that there are would leave
+// the disk with few to do meanwhile; fio reads one at a time.
+const reapedAtOnce = 4
+
 // submitReads submits a read into each of the buffers that ready names.
 func submitReads(c *aio.Context, j *readJob, iocbs []*aio.IOCB, bufs [][]byte, ready []int) error {
 	n, err := c.IOCBs(iocbs)
@@ -278,23 +302,27 @@ func submitReads(c *aio.Context, j *readJob, iocbs []*aio.IOCB, bufs [][]byte, r
 }
 
 // readQueue keeps depth requests in flight.
-func readQueue(ctx context.Context, j *readJob) (reads int, err error) {
+func readQueue(ctx context.Context, j *readJob) (s sample, err error) {
 	q, err := aio.NewQueue(j.depth)
 	if err != nil {
-		return 0, err
+		return sample{}, err
 	}
 	defer func() { err = errors.Join(err, q.Close()) }()
 	ready := make([]*aio.Request, j.depth)
 	for i, buf := range j.buffers() {
 		ready[i] = new(aio.Request)
 		if err := ready[i].PrepareRead(aio.FileOf(j.file), j.offset(), buf, buf); err != nil {
-			return 0, err
+			return sample{}, err
 		}
 	}
+	return j.measure(func() (int, error) { return j.readByQueue(ctx, q, ready) })
+}
+
+func (j *readJob) readByQueue(ctx context.Context, q *aio.Queue, ready []*aio.Request) (reads int, err error) {
 	if _, err := q.Submit(ready...); err != nil {
 		return 0, err
 	}
-	done := make([]*aio.Request, j.depth)
+	done := make([]*aio.Request, reapedAtOnce)
 	for {
 		n, waitErr := q.Wait(context.Background(), 1, done)
 		if errors.Is(waitErr, aio.ErrNoRequests) {

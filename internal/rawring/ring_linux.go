@@ -96,7 +96,7 @@ func (r *Ring) EnterFd(fd int, submit, complete, flags uint32, arg *cring.GetEve
 func (r *Ring) Await(id uint64, d time.Duration) (cring.CQE, error) {
 	deadline := time.Now().Add(d)
 	for {
-		r.reap()
+		r.Reap()
 		if c, ok := r.take(id); ok {
 			return c, nil
 		}
@@ -104,7 +104,7 @@ func (r *Ring) Await(id uint64, d time.Duration) (cring.CQE, error) {
 		if _, err := r.Enter(0, 0, cring.EnterGetEvents, nil); err != nil {
 			return cring.CQE{}, err
 		}
-		r.reap()
+		r.Reap()
 		if c, ok := r.take(id); ok {
 			return c, nil
 		}
@@ -133,9 +133,10 @@ func (r *Ring) take(id uint64) (cring.CQE, bool) {
 	return cring.CQE{}, false
 }
 
-// reap copies the CQEs between head and tail.
-func (r *Ring) reap() {
+// Reap copies what CQEs there are from the ring, for Await to return, and returns how many.
+func (r *Ring) Reap() int {
 	head, tail := *r.cqHead, atomic.LoadUint32(r.cqTail)
+	n := int(tail - head)
 	for ; head != tail; head++ {
 		c := r.cqes[head&(r.Params.CQEntries-1)]
 		if c.Flags&cring.CQEFMore == 0 {
@@ -145,6 +146,7 @@ func (r *Ring) reap() {
 	}
 	// The store gives the entries back: the kernel reads the head with acquire semantics.
 	atomic.StoreUint32(r.cqHead, head)
+	return n
 }
 
 // Register wraps io_uring_register(2). What arg names by address is for the caller to keep in place. The error is a

@@ -142,6 +142,8 @@ func TestQueueIsSubmittedByEnter(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
 	require.Equal(t, 2, ring.Unseen())
+	require.Equal(t, 2, ring.Reap())
+	require.Zero(t, ring.Reap())
 }
 
 func TestErrorsAreErrnos(t *testing.T) {
