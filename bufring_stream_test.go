@@ -270,6 +270,9 @@ func TestBufRingStreams(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			needs(t, CanSendSelect)
 			testutil.Timeout(t, hangLimit)
+			if testing.Short() && !tt.wraps {
+				tt.total /= 4
+			}
 			s := newStream(t, tt.network, tt.out, tt.in, tt.total)
 			s.run()
 			if tt.wraps {

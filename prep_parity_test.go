@@ -127,7 +127,10 @@ func TestPrepEqualsC(t *testing.T) {
 		r := &prepRows[i]
 		t.Run(r.method, func(t *testing.T) {
 			skipAbsent(t, r.c)
-			for _, c := range corners {
+			for i, c := range corners {
+				if testing.Short() && i%2 != 0 {
+					continue // what the kernel is makes no difference here
+				}
 				t.Run(c.name, func(t *testing.T) {
 					in := &input{draw: c.draw()}
 					r.check(t, in, true)

@@ -39,19 +39,19 @@ func (m *machine) conclude(runs []result.Run) error {
 		}
 		run.Failures = append(run.Failures, differences...)
 	}
-	if m.cfg.docs != "" {
-		if err := page.Update(m.cfg.docs, runs); err != nil {
+	if m.cfg.json != "" { // first, so that a page that cannot be written can be made of it
+		content, err := json.MarshalIndent(runs, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(m.cfg.json, append(content, '\n'), 0o644); err != nil {
 			return err
 		}
 	}
-	if m.cfg.json == "" {
+	if m.cfg.docs == "" {
 		return nil
 	}
-	content, err := json.MarshalIndent(runs, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(m.cfg.json, append(content, '\n'), 0o644)
+	return page.Update(m.cfg.docs, runs)
 }
 
 // again writes the page of the results of an earlier run.

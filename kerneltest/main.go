@@ -136,6 +136,11 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	if cfg.from != "" && cfg.docs == "" {
 		return cfg, errors.New("-from makes a page of old results: name it by -docs")
 	}
+	if cfg.docs != "" { // told now, and not after the run
+		if _, err := os.Stat(cfg.docs); err != nil {
+			return cfg, fmt.Errorf("-docs changes a page that is there: %w", err)
+		}
+	}
 	if cfg.guests < 1 {
 		return cfg, errors.New("-guests has to be 1 or more")
 	}

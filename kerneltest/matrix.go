@@ -136,17 +136,28 @@ func (m *machine) all(ctx context.Context, jobs []job) []result.Run {
 	return runs
 }
 
-// one runs one guest.
+// one runs one guest, and once more where the emulator broke it.
 func (m *machine) one(ctx context.Context, j job) result.Run {
 	name := string(j.kernel.Line) + " " + string(j.mode)
-	m.progress.say(name, "starts", 0)
 	start := time.Now()
+	run, done := m.boot(ctx, name, j)
+	if m.accel == vm.TCG && result.EmulatorFault(run.Log) {
+		m.progress.say(name, "is broken by the emulator: once more", -done)
+		run, done = m.boot(ctx, name, j)
+	}
+	run.Seconds = time.Since(start).Seconds()
+	m.progress.say(name, verdict(run), len(m.paths)+1-done)
+	return run
+}
+
+// boot boots a guest and returns what came of it, and of how many packages it has told.
+func (m *machine) boot(ctx context.Context, name string, j job) (run result.Run, done int) {
+	m.progress.say(name, "starts", 0)
 	guest := m.guest(j)
 	collector := result.NewCollector(result.Run{
 		Line: string(j.kernel.Line), Mode: j.mode, Accel: string(m.accel),
 		Kernel: j.kernel.Package.Name + " " + j.kernel.Package.Version,
 	}, m.paths)
-	done := 0
 	// A log of an earlier run must not be taken for that of this one.
 	err := os.Remove(guest.Log)
 	if err == nil || errors.Is(err, os.ErrNotExist) {
@@ -159,8 +170,5 @@ func (m *machine) one(ctx context.Context, j job) result.Run {
 		})
 	}
 	log, logErr := guest.ReadLog()
-	run := collector.End(errors.Join(err, logErr), log)
-	run.Seconds = time.Since(start).Seconds()
-	m.progress.say(name, verdict(run), len(m.paths)+1-done)
-	return run
+	return collector.End(errors.Join(err, logErr), log), done
 }

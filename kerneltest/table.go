@@ -50,7 +50,7 @@ func table(out io.Writer, runs []result.Run, host []image.Package, elapsed time.
 func verdict(r result.Run) string {
 	switch {
 	case len(r.Failures) == 1:
-		return "RED: " + r.Failures[0].What
+		return "RED: " + r.Failures[0].String()
 	case len(r.Failures) > 1:
 		return fmt.Sprintf("RED: %d failures", len(r.Failures))
 	case r.Absent != "":

@@ -61,7 +61,7 @@ type results struct {
 // measureSockets has the benchmark of sends compare Linux AIO with one writev(2) a socket.
 func (o *options) measureSockets(ctx context.Context, facts machine.Facts) (*report.Report, error) {
 	cfg := bench.Config{
-		Modes:  []string{"writev", "aio", "aio-sender"},
+		Modes:  []string{"writev", "unix-writev", "aio", "aio-sender"},
 		Rounds: o.rounds, Dur: o.dur, Warmup: o.dur / 8, SenderCPU: bench.AnyCPU, SinkCPU: bench.AnyCPU,
 		Shapes: []bench.Shape{
 			{Net: "tcp", Conns: 64, Msgs: 8, Size: 64},

@@ -87,7 +87,7 @@ func TestSocketsAreMeasured(t *testing.T) {
 	text, err := os.ReadFile(figures)
 	require.NoError(t, err)
 	require.NoError(t, json.Unmarshal(text, &out))
-	require.Len(t, out.Sockets.Results, 9, "three modes at three shapes")
+	require.Len(t, out.Sockets.Results, 12, "four modes at three shapes")
 }
 
 func TestFIOReport(t *testing.T) {

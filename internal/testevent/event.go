@@ -16,6 +16,7 @@ type Event struct {
 	Package string
 	Test    string
 	Output  string
+	Elapsed float64 // seconds, of what ended
 }
 
 // Read calls event for each event, and other for each line that is none, until the reader's end.

@@ -2,6 +2,7 @@ package testutil
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -18,6 +19,10 @@ const leakGrace = 2 * time.Second
 // processes that they start, by a seccomp filter as that of a container: "io_uring=EPERM" or
 // "io_uring=ENOSYS,aio=EPERM". The cache of go test does not know that it was read: use -count=1.
 const RefuseVariable = "SOCKRING_TEST_REFUSE"
+
+// ChecksVariable names the environment variable that has Main set how many random runs a property test makes, where the
+// command line does not: for machines on which everything takes longer.
+const ChecksVariable = "SOCKRING_TEST_CHECKS"
 
 // Main runs the tests, under the filter that RefuseVariable asks for, and exits: with 1 when all passed but left
 // goroutines or file descriptors behind, which it lists on standard error. After a failed test it does not look, since
@@ -60,7 +65,20 @@ func refuse() {
 	}
 }
 
+// setChecks sets what ChecksVariable says, in packages that have property tests.
+func setChecks() {
+	checks, property := os.Getenv(ChecksVariable), flag.Lookup("rapid.checks")
+	if checks == "" || property == nil {
+		return
+	}
+	if err := property.Value.Set(checks); err != nil {
+		fmt.Fprintf(os.Stderr, "%s=%s: %v\n", ChecksVariable, checks, err)
+		os.Exit(2)
+	}
+}
+
 func run(m *testing.M) {
+	setChecks()
 	startPoller()
 	goroutinesBefore, filesBefore := goroutines(), openFiles()
 	code := m.Run()

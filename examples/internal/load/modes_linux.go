@@ -8,6 +8,7 @@ var modes = []Mode{
 	{"sender", "uring.Sender: copies messages, and sends when 64 KiB wait", true, inGo(openSenderStream)},
 	{"sender-flush", "the same, and every batch is flushed before the next", true, inGo(openSenderFlush)},
 	{"limit", "the loop of bundle, in C over liburing", true, runLimit},
+	{"unix-writev", "one unix.Writev of golang.org/x/sys a batch (when asked for)", false, inGo(openUnixWritev)},
 	{"aio", "one io_submit a batch, without io_uring (when asked for)", false, inGo(openAIO)},
 	{"aio-sender", "aio.Sender, every batch flushed (when asked for)", false, inGo(openAIOSender)},
 }

@@ -21,6 +21,7 @@ type writev struct {
 	*arena
 	fds   sockets
 	conns []writevConn
+	call  func(*writevConn) (int, unix.Errno)
 	full  []*writevConn // conns that wait for room
 	polls []unix.PollFd // and what to wait for
 	calls uint64
@@ -28,6 +29,7 @@ type writev struct {
 
 // writevConn is one connection and how much of its batch has left.
 type writevConn struct {
+	index int
 	fd    int
 	iov   []unix.Iovec
 	sent  int // bytes
@@ -35,6 +37,15 @@ type writevConn struct {
 }
 
 func openWritev(job proto.Job) (batcher, error) {
+	w, err := newWritev(job)
+	if err != nil {
+		return nil, err
+	}
+	w.call = w.callRaw
+	return w, nil
+}
+
+func newWritev(job proto.Job) (*writev, error) {
 	a, fds, err := arenaAndSockets(job)
 	if err != nil {
 		return nil, err
@@ -46,7 +57,7 @@ func openWritev(job proto.Job) (batcher, error) {
 			return nil, os.NewSyscallError("fcntl", err)
 		}
 		c := &w.conns[i]
-		c.fd, c.batch = fd, job.Msgs*job.Size
+		c.index, c.fd, c.batch = i, fd, job.Msgs*job.Size
 		c.iov = make([]unix.Iovec, job.Msgs)
 		for slot := range c.iov {
 			c.iov[slot].Base = &a.msg(i, slot)[0]
@@ -102,8 +113,8 @@ func (w *writev) send(c *writevConn) error {
 	return nil
 }
 
-// call makes one writev(2) from the first unsent byte on.
-func (w *writev) call(c *writevConn) (int, unix.Errno) {
+// callRaw makes one writev(2) from the first unsent byte on.
+func (w *writev) callRaw(c *writevConn) (int, unix.Errno) {
 	slot, skip := c.sent/w.job.Size, c.sent%w.job.Size
 	iov := c.iov[slot:min(slot+iovMax, len(c.iov))]
 	if skip == 0 {

@@ -91,7 +91,7 @@ func (c *Collector) finish(path, output string) Package {
 	c.Run.Skips = append(c.Run.Skips, t.skips...)
 	c.Run.Failures = append(c.Run.Failures, t.failures...)
 	c.account(path, t, output)
-	return Package{Path: path, Tests: t.ended}
+	return Package{Path: path, Tests: t.ended, Slow: t.slow}
 }
 
 // account looks for tests of which nothing was heard.

@@ -22,3 +22,11 @@ func complaints(log string) []string {
 	}
 	return found
 }
+
+// strayBreakpoint is what a kernel logs that hit a breakpoint which its own code patching had taken away already.
+var strayBreakpoint = regexp.MustCompile(`(?m)^(?:\[[ \d.]+\]\s*(?:\[\s*[TC]\d+\]\s*)?)?Oops: int3: `)
+
+// EmulatorFault reports whether a kernel died of QEMU's translation and not of itself. Kernels patch their code while
+// other processors run it, under the protection of a breakpoint; a processor that QEMU emulates can come to that
+// breakpoint after it is gone, of which the kernel then knows nothing.
+func EmulatorFault(log string) bool { return strayBreakpoint.MatchString(log) }

@@ -33,3 +33,9 @@ func TestComplaints(t *testing.T) {
 		})
 	}
 }
+
+func TestEmulatorFault(t *testing.T) {
+	require.True(t, EmulatorFault("[    4.5] Run /init\n[   92.765215] Oops: int3: 0000 [#1] PREEMPT SMP NOPTI\n"))
+	require.False(t, EmulatorFault("[   92.765215] Oops: 0002 [#1] PREEMPT SMP NOPTI\n"))
+	require.False(t, EmulatorFault("[    1.0] a test says Oops: int3: 0000\n"))
+}

@@ -35,6 +35,8 @@ type Package struct {
 	Exit    int               `json:"exit"`
 	Seconds float64           `json:"seconds"`
 	Tests   map[string]string `json:"tests"` // how each test and subtest ended: pass, fail or skip
+
+	Slow map[string]float64 `json:"slow,omitempty"` // the seconds of tests that took three or more
 }
 
 // Skip is a test that did not run.

@@ -16,12 +16,16 @@ type tests struct {
 	path     string
 	running  map[string][]string // what they have printed so far
 	ended    map[string]string
+	slow     map[string]float64
 	skips    []Skip
 	failures []Failure
 }
 
+// slowSeconds is how long a test takes at least that is told of as slow.
+const slowSeconds = 3
+
 func newTests(path string) *tests {
-	return &tests{path: path, running: map[string][]string{}, ended: map[string]string{}}
+	return &tests{path: path, running: map[string][]string{}, ended: map[string]string{}, slow: map[string]float64{}}
 }
 
 func (t *tests) add(e testevent.Event) {
@@ -33,6 +37,9 @@ func (t *tests) add(e testevent.Event) {
 		t.running[e.Test] = append(t.running[e.Test], e.Output)
 	case e.Action == "pass", e.Action == "fail", e.Action == "skip":
 		t.finish(e.Test, e.Action)
+		if e.Elapsed >= slowSeconds {
+			t.slow[e.Test] = e.Elapsed
+		}
 	}
 }
 
@@ -65,10 +72,11 @@ func (t *tests) count(how string) int {
 	return n
 }
 
-// toEvents has the go command make events of what a test binary printed with -test.v=test2json.
+// toEvents has the go command make events of what a test binary printed with -test.v=test2json, with the time that
+// tests took (-t).
 func toEvents(path, output string) (string, error) {
 	var stderr bytes.Buffer
-	cmd := exec.Command("go", "tool", "test2json", "-p", path)
+	cmd := exec.Command("go", "tool", "test2json", "-t", "-p", path)
 	cmd.Stdin, cmd.Stderr = strings.NewReader(output), &stderr
 	events, err := cmd.Output()
 	if err != nil {
