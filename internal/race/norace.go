@@ -14,6 +14,9 @@ func Acquire(unsafe.Pointer) {}
 // Release does nothing: the program was built without the race detector.
 func Release(unsafe.Pointer) {}
 
+// ReleaseMerge does nothing: the program was built without the race detector.
+func ReleaseMerge(unsafe.Pointer) {}
+
 // ReadRange does nothing: the program was built without the race detector.
 func ReadRange(unsafe.Pointer, int) {}
 

@@ -19,6 +19,9 @@ func Acquire(p unsafe.Pointer) { runtime.RaceAcquire(p) }
 // whatever goroutine. p is an identity only: nothing is written to it.
 func Release(p unsafe.Pointer) { runtime.RaceRelease(p) }
 
+// ReleaseMerge is Release that keeps what earlier Releases on p have ordered.
+func ReleaseMerge(p unsafe.Pointer) { runtime.RaceReleaseMerge(p) }
+
 // ReadRange announces that n bytes from p on are read, by the kernel on the calling goroutine's behalf.
 // It does nothing when n <= 0, and p may be nil then.
 func ReadRange(p unsafe.Pointer, n int) {

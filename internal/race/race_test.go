@@ -21,6 +21,7 @@ func TestAnnotationsDoNotAllocate(t *testing.T) {
 	p := unsafe.Pointer(&buf[0]) // SAFETY: an address inside a live slice, used within its length.
 	require.Zero(t, testing.AllocsPerRun(100, func() {
 		race.Release(p)
+		race.ReleaseMerge(p)
 		race.Acquire(p)
 		race.ReadRange(p, len(buf))
 		race.WriteRange(p, len(buf))

@@ -1,0 +1,127 @@
+//go:build linux
+
+package socketops
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TryConnect wraps connect(2): it begins to connect, and returns ErrInProgress where that takes time; see
+// TryFinishConnect. ErrWouldBlock is a unix socket whose queue is full: nothing has begun (N43). A socket whose connect
+// failed is not to be used for another address (A01).
+func (s *Socket) TryConnect(a Addr) error { return s.connect(context.Background(), a, true) }
+
+// Connect is TryConnect that waits until the connection is made, ctx ends or the deadline passes. A connection that is
+// given up so is not cancelled in the kernel: Close the socket.
+func (s *Socket) Connect(ctx context.Context, a Addr) error {
+	return s.connect(ctx, a, s.nonBlocking.Load())
+}
+
+// A unix socket whose peer's queue is full becomes ready for nothing: it is tried again after connectPauseMin, then
+// after twice that time, and so on.
+const (
+	connectPauseMin = time.Millisecond
+	connectPauseMax = 50 * time.Millisecond
+)
+
+func (s *Socket) connect(ctx context.Context, a Addr, try bool) error {
+	for pause := connectPauseMin; ; pause = min(2*pause, connectPauseMax) {
+		err := s.connectOnce(ctx, a, try)
+		if try || s.family != unix.AF_UNIX || !errors.Is(err, ErrWouldBlock) {
+			return err
+		}
+		if err := s.pauseConnect(ctx, pause); err != nil {
+			return opError("connect", err)
+		}
+	}
+}
+
+// pauseConnect waits for d, ctx, the deadline or Close.
+func (s *Socket) pauseConnect(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ended(ctx)
+	case <-s.closed:
+		return ErrClosed
+	}
+}
+
+func (s *Socket) connectOnce(ctx context.Context, a Addr, try bool) error {
+	s.mu.Lock()
+	disconnected := s.state.disconnected
+	s.mu.Unlock()
+	if disconnected {
+		return opError("connect", unix.EISCONN) // A25
+	}
+	o := newOp(opConnect, 0)
+	defer o.recycle()
+	if err := o.msg.to(s.reachable(a)); err != nil {
+		return opError("connect", err)
+	}
+	o.once = try || s.family == unix.AF_UNIX // which connects at once, or not at all
+	s.perform(ctx, o, 0)
+	if o.succeeded {
+		s.setConnected()
+	}
+	return o.fault()
+}
+
+// TryFinishConnect says what has become of a connection that TryConnect has begun: nil where it is made, ErrInProgress
+// where it is not yet, or why it cannot be made, which it says once (A26).
+func (s *Socket) TryFinishConnect() error {
+	return s.control("connect", func(fd int) error {
+		switch res := finishConnect(fd); {
+		case res == -int(unix.EINPROGRESS):
+			return ErrInProgress
+		case res < 0:
+			return unix.Errno(-res)
+		}
+		s.setConnected()
+		return nil
+	})
+}
+
+// TryAccept wraps accept4(2): it takes a connection from a listening socket's queue, with the peer's address, or gives
+// ErrWouldBlock. The new socket belongs to the same engine, and has the family, type and protocol of this one (B26).
+func (s *Socket) TryAccept() (*Socket, Addr, error) { return s.accept(context.Background(), true) }
+
+// Accept is TryAccept that waits for a connection, until ctx ends or the deadline passes (N22).
+func (s *Socket) Accept(ctx context.Context) (*Socket, Addr, error) {
+	return s.accept(ctx, s.nonBlocking.Load())
+}
+
+// GoAccept is Accept in the background: done is called once with what Accept returns, in the order of the calls.
+func (s *Socket) GoAccept(done func(c *Socket, from Addr, err error)) *Op {
+	o := newOp(opAccept, 0)
+	o.callback = func(o *op) { done(s.accepted(o)) }
+	return s.launch(o, 0)
+}
+
+func (s *Socket) accept(ctx context.Context, try bool) (*Socket, Addr, error) {
+	o := newOp(opAccept, 0)
+	defer o.recycle()
+	o.once = try
+	s.perform(ctx, o, 0)
+	return s.accepted(o)
+}
+
+// accepted makes a Socket of what an accept has brought.
+func (s *Socket) accepted(o *op) (*Socket, Addr, error) {
+	if !o.succeeded {
+		return nil, Addr{}, o.fault()
+	}
+	c, err := s.engine.wrap(o.n, s.family, s.typ, s.proto)
+	if err != nil {
+		return nil, Addr{}, err
+	}
+	c.setConnected()
+	return c, parseAddr(o.msg.name[:min(o.msg.nameLen, MaxAddrLen)]), nil
+}

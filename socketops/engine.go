@@ -1,0 +1,159 @@
+//go:build linux
+
+package socketops
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+)
+
+// Engine completes what would block for the Sockets that it made. One for a process is enough, see Default; several can
+// be used side by side. It is safe for concurrent use.
+type Engine struct {
+	backend  Backend
+	driver   driver
+	refusals []Refusal
+
+	mu      sync.Mutex // guards what follows
+	closed  bool
+	sockets map[*Socket]struct{}
+}
+
+// Backend is what an engine is built on.
+type Backend string
+
+// The backends, the best first.
+const (
+	BackendURing   Backend = "uring"   // io_uring, kernel 6.1 and later
+	BackendAIO     Backend = "aio"     // Linux AIO for batches, the runtime's poller for readiness
+	BackendSyscall Backend = "syscall" // plain system calls, and the runtime's poller for readiness
+)
+
+// backends are the candidates in the order in which they are tried.
+var backends = []struct {
+	name Backend
+	open func() (driver, error)
+}{
+	{BackendSyscall, openSyscall},
+}
+
+// Refusal says why a backend does not serve.
+type Refusal struct {
+	Backend Backend
+	Err     error
+}
+
+func (r Refusal) String() string { return fmt.Sprintf("%s: %v", r.Backend, r.Err) }
+
+// driver is what a backend does for an Engine.
+type driver interface {
+	// open makes a socket known.
+	open(h *handle) (port, error)
+
+	// close ends the driver, which knows no socket any more.
+	close() error
+}
+
+// port is a socket as its driver knows it. Its methods are called with mu of the operation's lane held.
+type port interface {
+	// start has an operation completed that would have to wait. It reports whether that is over already; otherwise
+	// lane.over follows, exactly once, from whatever goroutine.
+	start(o *op) (over bool)
+
+	// cancel has an operation end soon that start was called for, with what was transferred until then. It reports
+	// whether it is over already, and lane.over does not follow.
+	cancel(o *op) (over bool)
+
+	// close forgets the socket, which has no operation in flight.
+	close()
+}
+
+// EngineOption changes how New sets up.
+type EngineOption func(*engineOptions)
+
+type engineOptions struct{ only Backend }
+
+// WithBackend has the Engine use b, and nothing else.
+func WithBackend(b Backend) EngineOption { return func(o *engineOptions) { o.only = b } }
+
+// EngineVariable is the environment variable that has Default and New use one backend and nothing else, where
+// WithBackend does not say another.
+const EngineVariable = "SOCKRING_ENGINE"
+
+// New makes an Engine on the best backend that works here, which it finds out by trying.
+func New(opts ...EngineOption) (*Engine, error) {
+	o := engineOptions{only: Backend(os.Getenv(EngineVariable))}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	e := &Engine{sockets: make(map[*Socket]struct{})}
+	for _, b := range backends {
+		if o.only != "" && o.only != b.name {
+			continue
+		}
+		d, err := b.open()
+		if err == nil {
+			e.backend, e.driver = b.name, d
+			return e, nil
+		}
+		e.refusals = append(e.refusals, Refusal{b.name, err})
+	}
+	if len(e.refusals) == 0 {
+		return nil, fmt.Errorf("socketops: no backend %q: there are uring, aio and syscall", o.only)
+	}
+	var errs []error
+	for _, r := range e.refusals {
+		errs = append(errs, fmt.Errorf("socketops: backend %v: %w", r.Backend, r.Err))
+	}
+	return nil, errors.Join(errs...)
+}
+
+// Default returns the Engine of the process, which it makes the first time.
+func Default() (*Engine, error) { return defaultEngine() }
+
+var defaultEngine = sync.OnceValues(func() (*Engine, error) { return New() })
+
+// Backend returns what the Engine is built on.
+func (e *Engine) Backend() Backend { return e.backend }
+
+// Refusals returns why the backends before this one do not serve here.
+func (e *Engine) Refusals() []Refusal { return e.refusals }
+
+// Close closes the sockets that are left, and then ends the Engine.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	if e.closed {
+		e.mu.Unlock()
+		return nil
+	}
+	e.closed = true
+	left := make([]*Socket, 0, len(e.sockets))
+	for s := range e.sockets {
+		left = append(left, s)
+	}
+	e.mu.Unlock()
+	var errs []error
+	for _, s := range left {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(append(errs, e.driver.close())...)
+}
+
+// adopt makes a Socket of the Engine, or reports that that was closed.
+func (e *Engine) adopt(s *Socket) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return ErrClosed
+	}
+	e.sockets[s] = struct{}{}
+	return nil
+}
+
+func (e *Engine) forget(s *Socket) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.sockets, s)
+}

@@ -1,0 +1,121 @@
+//go:build linux
+
+package socketops
+
+import (
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// direction is one of the two ways that data takes through a socket.
+type direction uint8
+
+const (
+	receiving direction = iota // receive and accept
+	sending                    // send and connect
+	directions
+)
+
+// handle is a descriptor and what is under way on it. The descriptor is closed when nobody uses it any more, so its
+// number never comes to mean another file under an operation.
+type handle struct {
+	fd    int
+	lanes [directions]lane
+
+	refs atomic.Int64  // users of fd, and handleClosed
+	idle chan struct{} // closed when the handle is, and nobody uses fd
+
+	portMu sync.Mutex // guards port; taken after a lane's mu
+	port   port       // what the engine knows of the socket, from the first wait on
+}
+
+// handleClosed is set in refs once the handle is being closed.
+const handleClosed = 1 << 62
+
+func newHandle(fd int) *handle {
+	h := &handle{fd: fd, idle: make(chan struct{})}
+	for d := range directions {
+		h.lanes[d].handle, h.lanes[d].dir = h, d
+	}
+	return h
+}
+
+// acquire keeps fd open until release, or reports that it is being closed.
+func (h *handle) acquire() bool {
+	for {
+		refs := h.refs.Load()
+		if refs&handleClosed != 0 {
+			return false
+		}
+		if h.refs.CompareAndSwap(refs, refs+1) {
+			return true
+		}
+	}
+}
+
+func (h *handle) release() {
+	if h.refs.Add(-1) == handleClosed {
+		close(h.idle)
+	}
+}
+
+// shut has acquire fail from now on. It reports false when that was done before.
+func (h *handle) shut() bool {
+	for {
+		refs := h.refs.Load()
+		if refs&handleClosed != 0 {
+			return false
+		}
+		if h.refs.CompareAndSwap(refs, refs|handleClosed) {
+			if refs == 0 {
+				close(h.idle)
+			}
+			return true
+		}
+	}
+}
+
+// stop ends what waits in both lanes with err, admits nothing more, and reports whether anything was ended (B09).
+func (h *handle) stop(err error) (ended bool) {
+	for d := range h.lanes {
+		if h.lanes[d].stop(err) {
+			ended = true
+		}
+	}
+	return ended
+}
+
+// openPort returns what d knows of the socket, which it makes known to it the first time.
+func (h *handle) openPort(d driver) (port, error) {
+	h.portMu.Lock()
+	defer h.portMu.Unlock()
+	if h.port == nil {
+		p, err := d.open(h)
+		if err != nil {
+			return nil, err
+		}
+		h.port = p
+	}
+	return h.port, nil
+}
+
+// closePort has the engine forget the socket, on which nothing is in flight.
+func (h *handle) closePort() {
+	h.portMu.Lock()
+	defer h.portMu.Unlock()
+	if h.port != nil {
+		h.port.close()
+		h.port = nil
+	}
+}
+
+// closeFD closes the descriptor. The kernel closes it whatever the result, so EINTR is none (N52).
+func (h *handle) closeFD() error {
+	if err := unix.Close(h.fd); err != nil && err != unix.EINTR && err != unix.ECONNRESET {
+		return os.NewSyscallError("close", err)
+	}
+	return nil
+}

@@ -1,0 +1,193 @@
+//go:build linux
+
+package socketops
+
+import "sync"
+
+// lane is the queue of one direction. Operations leave it in the order in which they came, and one at a time is with
+// the engine: several receives in flight would complete last-in first-out, and several sends would overtake each other
+// (B05, N58).
+type lane struct {
+	handle *handle
+	dir    direction
+
+	mu      sync.Mutex // guards what follows, and the fields of queued operations
+	first   *op        // the head, which the engine has where busy is set
+	last    *op
+	busy    bool
+	event   bool  // the socket became ready while nobody waited for that
+	stopped error // why no operation is admitted any more
+
+	deadline deadline
+
+	finished  *op // operations that are over and whose callbacks have not run, in order
+	finishedLast *op // the last of them
+	calling   bool
+}
+
+// empty reports whether an operation can be attempted at once without overtaking another. mu is held.
+func (l *lane) empty() bool { return l.first == nil }
+
+// push queues an operation, and gives it to the engine where it is the first. mu is held.
+func (l *lane) push(d driver, o *op) {
+	o.lane, o.driver, o.state = l, d, opQueued
+	if l.first == nil {
+		l.first = o
+	} else {
+		l.last.next = o
+	}
+	l.last = o
+	l.run()
+}
+
+// run gives the head to the engine, where that is idle. mu is held.
+func (l *lane) run() {
+	for l.first != nil && !l.busy {
+		o := l.first
+		p, err := l.handle.openPort(o.driver)
+		if err != nil {
+			o.err = err
+			l.drop(o)
+			continue
+		}
+		l.busy, o.state = true, opInFlight
+		if p.start(o) {
+			l.busy = false
+			l.drop(o)
+		}
+	}
+}
+
+// over ends the operation that the engine has, which has its result. mu is held.
+func (l *lane) over(o *op) {
+	l.busy = false
+	l.drop(o)
+	l.run()
+}
+
+// drop takes an operation out of the queue and hands out its result. mu is held.
+func (l *lane) drop(o *op) {
+	if l.first == o {
+		l.first = o.next
+	} else {
+		p := l.first
+		for p.next != o {
+			p = p.next
+		}
+		if p.next = o.next; o == l.last {
+			l.last = p
+		}
+	}
+	if l.first == nil {
+		l.last = nil
+	}
+	o.next = nil
+	o.settle()
+	o.handle.release()
+	if o.callback == nil {
+		o.ready <- struct{}{}
+	} else {
+		l.finish(o)
+	}
+}
+
+// finish has the callback of an operation called that is over. mu is held.
+func (l *lane) finish(o *op) {
+	if l.finishedLast == nil {
+		l.finished = o
+	} else {
+		l.finishedLast.next = o
+	}
+	l.finishedLast = o
+	if !l.calling {
+		l.calling = true
+		go l.callBack()
+	}
+}
+
+// callBack calls the callbacks of finished operations, in order, and ends when there are none (B28, B30). It is no
+// goroutine of the engine: a callback that blocks holds up those of its own lane only.
+func (l *lane) callBack() {
+	for {
+		l.mu.Lock()
+		o := l.finished
+		if o == nil {
+			l.calling = false
+			l.mu.Unlock()
+			return
+		}
+		if l.finished = o.next; l.finished == nil {
+			l.finishedLast = nil
+		}
+		o.next = nil
+		l.mu.Unlock()
+		o.callback(o)
+	}
+}
+
+// cancel ends an operation with reason, which gets what it had transferred until then. One that is over, or that has
+// another reason already, is left alone. What the engine has ends when the kernel is done with its memory.
+func (l *lane) cancel(o *op, reason error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.cancelLocked(o, reason)
+}
+
+// cancelLocked is cancel with mu held. It reports whether the operation was still to be cancelled.
+func (l *lane) cancelLocked(o *op, reason error) bool {
+	switch {
+	case o.state == opOver || o.reason != nil:
+		return false
+	case o.state == opQueued:
+		o.reason = reason
+		l.drop(o)
+		return true
+	}
+	o.reason = reason
+	if l.handle.port.cancel(o) {
+		l.over(o)
+	}
+	return true
+}
+
+// cancelAll cancels all operations, and reports whether there were any.
+func (l *lane) cancelAll(reason error) (any bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.cancelEach(reason)
+}
+
+// cancelEach is cancelAll with mu held. Those behind the head go first, so that none of them gets its turn.
+func (l *lane) cancelEach(reason error) (any bool) {
+	for l.first != nil && l.first.next != nil {
+		l.cancelLocked(l.first.next, reason)
+		any = true
+	}
+	if l.first != nil && l.cancelLocked(l.first, reason) {
+		any = true
+	}
+	return any
+}
+
+// stop is cancelAll, and admits nothing more.
+func (l *lane) stop(reason error) (any bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped == nil {
+		l.stopped = reason
+	}
+	return l.cancelEach(reason)
+}
+
+// becameReady attempts what waits for the socket's readiness.
+func (l *lane) becameReady() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.busy {
+		l.event = true
+		return
+	}
+	if o := l.first; o.attemptWhileReady() {
+		l.over(o)
+	}
+}

@@ -1,0 +1,192 @@
+//go:build linux
+
+package socketops
+
+import (
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// op is one operation of a lane: what it is to do, how far it has come, and who is told when it is over.
+//
+// Until it is queued it belongs to the goroutine that made it; from then on lane.mu guards it, except that the engine
+// has the memory that it names while the state is opInFlight. When it is over it belongs to whom it was handed out.
+type op struct {
+	kind  opKind
+	flags int // MSG_ flags of the kernel
+
+	handle *handle // which it keeps open
+	lane   *lane
+	driver driver
+	next   *op
+	state  opState
+	reason error // why it was cancelled, or nil
+	tried  bool  // it was attempted, and has to wait
+	whole  bool  // it is over when all has been transferred, and not before
+	once   bool  // it is over when it would have to wait
+	peek   bool  // a receive takes nothing: it is over when there is something to receive
+
+	msg    message // what a transfer is about
+	fileFD int     // what opSendFile sends from
+	off    int64   // in the file
+	left   int64   // bytes of the file
+
+	began bool // connect(2) was called
+
+	n         int // bytes transferred, or the descriptor that was accepted
+	succeeded bool
+	err       error // why not, or nil
+
+	ready    chan struct{} // told when it is over, where there is no callback
+	callback func(*op)     // called when it is over; the operation is nobody else's then
+	expiry   *time.Timer   // of who waits
+	timer    *time.Timer   // of the Go form
+}
+
+// opKind is what an operation does.
+type opKind uint8
+
+const (
+	opRecv     opKind = iota // recv(2)
+	opRecvMsg                // recvmsg(2)
+	opSend                   // send(2)
+	opSendMsg                // sendmsg(2)
+	opSendFile               // sendfile(2)
+	opAccept                 // accept4(2)
+	opConnect                // connect(2)
+)
+
+var opNames = [...]string{"recv", "recvmsg", "send", "sendmsg", "sendfile", "accept4", "connect"}
+
+func (k opKind) String() string { return opNames[k] }
+
+func (k opKind) direction() direction {
+	switch k {
+	case opRecv, opRecvMsg, opAccept:
+		return receiving
+	}
+	return sending
+}
+
+// opState is where an operation is.
+type opState uint8
+
+const (
+	opNew      opState = iota // not queued
+	opQueued                  // behind others of its lane
+	opInFlight                // the engine has it
+	opOver
+)
+
+// verdict is what follows an attempt.
+type verdict uint8
+
+const (
+	opDone  verdict = iota // the operation is over
+	opAgain                // another attempt can succeed at once
+	opWait                 // the socket is not ready
+)
+
+// attempt makes system calls until the operation is over or the socket is not ready, and reports whether it is over.
+func (o *op) attempt() bool {
+	o.tried = true
+	for {
+		switch o.take(o.call()) {
+		case opDone:
+			return true
+		case opWait:
+			return false
+		}
+	}
+}
+
+// take notes the result of a system call or request: what it returned, or a negative errno.
+func (o *op) take(res int) verdict {
+	if res >= 0 {
+		return o.advance(res)
+	}
+	errno := unix.Errno(-res)
+	switch {
+	case o.kind == opConnect && (errno == unix.EINPROGRESS || errno == unix.EINTR):
+		return opWait
+	case errno == unix.EINTR:
+		return opAgain
+	case errno == unix.EAGAIN:
+		if o.kind == opConnect {
+			o.began = false // The backlog of a unix socket is full (N43).
+		}
+		return opWait
+	case errno == unix.ECANCELED && o.reason != nil:
+		return opDone
+	}
+	o.err = errno
+	return opDone
+}
+
+// advance notes a success.
+func (o *op) advance(res int) verdict {
+	left := false // there is more to do
+	switch o.kind {
+	case opRecv, opRecvMsg:
+		if o.peek {
+			res = 0
+		}
+		left = o.whole && o.msg.advance(res) > 0
+	case opSend, opSendMsg:
+		left = o.msg.advance(res) > 0
+	case opSendFile:
+		o.off, o.left = o.off+int64(res), o.left-int64(res)
+		left = o.left > 0
+	}
+	o.n += res
+	switch {
+	case left && res > 0 && o.reason == nil && o.whole:
+		return opAgain
+	case left && res > 0 && o.reason != nil:
+		return opDone // and cancelled in between
+	}
+	o.succeeded = true
+	return opDone
+}
+
+// settle decides the result of an operation that is over. What was received wins over the reason why it should have been
+// cancelled, so that nothing is lost (B06, B07); a send that did not finish has both its bytes and the reason (B08).
+func (o *op) settle() {
+	o.state = opOver
+	if o.kind.direction() == receiving && o.n > 0 && o.err == nil {
+		o.succeeded = true
+	}
+	if !o.succeeded && o.err == nil {
+		o.err = o.reason
+	}
+}
+
+// attemptWhileReady is attempt for an operation that waits for a readiness engine. mu of the lane is held.
+func (o *op) attemptWhileReady() bool {
+	o.lane.event = false
+	return o.attempt()
+}
+
+// ops keeps operations for those who wait for them.
+var ops = sync.Pool{New: func() any { return &op{ready: make(chan struct{}, 1)} }}
+
+func newOp(kind opKind, flags int) *op {
+	o := ops.Get().(*op)
+	o.kind, o.flags = kind, flags
+	return o
+}
+
+// recycle gives up an operation that nobody else knows any more.
+func (o *op) recycle() {
+	ready, expiry, msg := o.ready, o.expiry, o.msg
+	msg.reset()
+	*o = op{ready: ready, expiry: expiry, msg: msg}
+	ops.Put(o)
+}
+
+// fault returns the operation's error as callers get it.
+func (o *op) fault() error {
+	return opError(o.kind.String(), o.err)
+}

@@ -1,0 +1,125 @@
+//go:build linux
+
+package socketops
+
+import (
+	"context"
+	"time"
+)
+
+// perform makes an operation in the caller's name: it waits until it is over, and for no longer than ctx, the socket's
+// deadline and the timeout (0 for none) allow. The result is in o, which is the caller's again.
+func (s *Socket) perform(ctx context.Context, o *op, timeout time.Duration) {
+	l := s.begin(ctx, o, s.nonBlocking.Load())
+	if l == nil {
+		return
+	}
+	var expired <-chan time.Time
+	if timeout > 0 {
+		if o.expiry == nil {
+			o.expiry = time.NewTimer(timeout)
+		} else {
+			o.expiry.Reset(timeout)
+		}
+		defer o.expiry.Stop()
+		expired = o.expiry.C
+	}
+	select {
+	case <-o.ready:
+	case <-ctx.Done():
+		l.cancel(o, ended(ctx))
+		<-o.ready
+	case <-expired:
+		l.cancel(o, ErrTimeout)
+		<-o.ready
+	}
+}
+
+// launch makes an operation whose callback is called when it is over, and returns at once.
+func (s *Socket) launch(o *op, timeout time.Duration) *Op {
+	if timeout > 0 {
+		o.timer = time.AfterFunc(timeout, func() { o.abandon(ErrTimeout) })
+	}
+	s.begin(context.Background(), o, s.nonBlocking.Load())
+	return &Op{o}
+}
+
+// Op is an operation that a Go form has begun.
+type Op struct{ op *op }
+
+// Cancel has the operation end soon. Its callback says what came first: where it was over already that is its result,
+// and otherwise ErrCanceled with the bytes that had been sent. What was received is never lost to a cancellation.
+func (o *Op) Cancel() { o.op.abandon(errCanceled) }
+
+// abandon cancels an operation, if it waits.
+func (o *op) abandon(reason error) {
+	l := &o.handle.lanes[o.kind.direction()]
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if o.state != opNew {
+		l.cancelLocked(o, reason)
+	}
+}
+
+// begin makes the first attempt of an operation, and queues it where it has to wait. It returns the lane then, and nil
+// when the operation is over. The order of what is looked at is that of B10: closed, cancelled, and then the socket.
+func (s *Socket) begin(ctx context.Context, o *op, try bool) *lane {
+	for {
+		h := s.current.Load()
+		l := &h.lanes[o.kind.direction()]
+		l.mu.Lock()
+		if l.stopped == errReplaced {
+			l.mu.Unlock()
+			continue // by another handle, which is there
+		}
+		queued := s.beginIn(ctx, h, l, o, try)
+		l.mu.Unlock()
+		if !queued {
+			return nil
+		}
+		return l
+	}
+}
+
+// beginIn is begin in a lane, whose mu is held.
+func (s *Socket) beginIn(ctx context.Context, h *handle, l *lane, o *op, try bool) (queued bool) {
+	o.handle = h
+	switch {
+	case l.stopped != nil:
+		o.err = l.stopped
+	case ctx.Err() != nil:
+		o.err = ended(ctx)
+	case l.deadline.passed:
+		o.err = ErrTimeout
+	case l.first == nil && l.attempt(o):
+	case try || o.once:
+		o.give()
+	default:
+		h.acquire() // which succeeds while the lane is not stopped
+		l.push(s.engine.driver, o)
+		return true
+	}
+	o.settle()
+	if o.callback != nil {
+		l.finish(o)
+	}
+	return false
+}
+
+// attempt makes the first attempt of an operation that overtakes nothing (B03). mu is held.
+func (l *lane) attempt(o *op) bool {
+	l.event = false
+	return o.attempt()
+}
+
+// give ends an operation that may not wait. What a send could do counts as success (N10, N11).
+func (o *op) give() {
+	switch {
+	case o.n > 0:
+		o.succeeded = true
+	case o.kind == opConnect && o.began:
+		o.err = ErrInProgress
+	default:
+		o.err = ErrWouldBlock
+	}
+}

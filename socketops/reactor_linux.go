@@ -1,0 +1,136 @@
+package socketops
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// reactor is the driver of engines that wait for readiness. It is an epoll instance that the runtime's poller waits
+// for, so that one goroutine waits for all sockets and holds no thread. Sockets are added once, edge-triggered, with
+// their first wait: what became ready before is reported then.
+type reactor struct {
+	file *os.File // the epoll instance
+	fd   int
+	over chan struct{} // closed when the goroutine has ended
+
+	mu    sync.Mutex         // guards ports
+	ports map[int32]*handle // by the name in their events; a late event finds none
+	last  int32
+}
+
+// reactorEvents is how many events are taken at a time.
+const reactorEvents = 128
+
+func openSyscall() (driver, error) { return newReactor() }
+
+func newReactor() (*reactor, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	if err := unix.SetNonblock(fd, true); err != nil { // That has the runtime's poller wait for it.
+		return nil, errors.Join(os.NewSyscallError("fcntl", err), unix.Close(fd))
+	}
+	r := &reactor{
+		file: os.NewFile(uintptr(fd), "socketops readiness"), fd: fd,
+		over: make(chan struct{}), ports: make(map[int32]*handle),
+	}
+	conn, err := r.file.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(err, r.file.Close())
+	}
+	go r.wait(conn)
+	return r, nil
+}
+
+// wait dispatches readiness until the reactor is closed.
+func (r *reactor) wait(conn syscall.RawConn) {
+	defer close(r.over)
+	var events [reactorEvents]unix.EpollEvent
+	var n int
+	look := func(fd uintptr) bool {
+		var err error
+		for n, err = unix.EpollWait(int(fd), events[:], 0); err == unix.EINTR; {
+			n, err = unix.EpollWait(int(fd), events[:], 0)
+		}
+		return n != 0
+	}
+	for conn.Read(look) == nil {
+		for i := range max(n, 0) {
+			r.dispatch(&events[i])
+		}
+	}
+}
+
+// Readiness of either direction. What has failed or was hung up says so to the next attempt (B27).
+const (
+	readyAnyway  = unix.EPOLLERR | unix.EPOLLHUP
+	readyReceive = unix.EPOLLIN | unix.EPOLLRDHUP | readyAnyway
+	readySend    = unix.EPOLLOUT | readyAnyway
+)
+
+func (r *reactor) dispatch(e *unix.EpollEvent) {
+	r.mu.Lock()
+	h := r.ports[e.Fd]
+	r.mu.Unlock()
+	if h == nil || !h.acquire() {
+		return
+	}
+	defer h.release()
+	if e.Events&readyReceive != 0 {
+		h.lanes[receiving].becameReady()
+	}
+	if e.Events&readySend != 0 {
+		h.lanes[sending].becameReady()
+	}
+}
+
+func (r *reactor) open(h *handle) (port, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.last++; r.last < 0 || r.ports[r.last] != nil; r.last++ { // The names come round after 2^31 sockets.
+	}
+	event := unix.EpollEvent{
+		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET,
+		Fd:     r.last,
+	}
+	if err := unix.EpollCtl(r.fd, unix.EPOLL_CTL_ADD, h.fd, &event); err != nil {
+		return nil, err
+	}
+	r.ports[r.last] = h
+	return &reactorPort{reactor: r, handle: h, name: r.last}, nil
+}
+
+func (r *reactor) close() error {
+	err := r.file.Close()
+	<-r.over
+	return err
+}
+
+// reactorPort is a socket that a reactor watches.
+type reactorPort struct {
+	reactor *reactor
+	handle  *handle
+	name    int32
+}
+
+// start has the operation attempted when the socket becomes ready. It was attempted before: only if that changed since
+// can another attempt do more now (B03).
+func (p *reactorPort) start(o *op) bool {
+	return (o.lane.event || !o.tried) && o.attemptWhileReady()
+}
+
+// cancel ends the operation, of which the kernel knows nothing between attempts.
+func (p *reactorPort) cancel(*op) bool { return true }
+
+func (p *reactorPort) close() {
+	r := p.reactor
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.ports, p.name)
+	_ = unix.EpollCtl(r.fd, unix.EPOLL_CTL_DEL, p.handle.fd, nil)
+}

@@ -1,0 +1,189 @@
+//go:build linux
+
+package socketops
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Msg is a message that was received.
+type Msg struct {
+	N          int      // bytes
+	From       Addr     // where from; the zero Addr on connected streams
+	Flags      MsgFlags // OOB, Truncated, CtrlTrunc, EOR, ErrQueue
+	PacketInfo PacketInfo
+}
+
+// TryRecv wraps recv(2): it receives what is there, up to len(b) bytes, without waiting. 0 bytes are the end of the
+// stream, or an empty datagram. With an empty b nothing is taken: the error is ErrWouldBlock until there is something to
+// receive, or the end (N15).
+func (s *Socket) TryRecv(b []byte, f MsgFlags) (int, error) {
+	if err := f.check(); err != nil {
+		return 0, opError("recv", err)
+	}
+	l, err := s.try(receiving)
+	if err != nil {
+		return 0, opError("recv", err)
+	}
+	var n int
+	for {
+		if len(b) == 0 {
+			n = min(sysPeek(l.handle.fd, int(f)), 0)
+		} else {
+			n = sysRecv(l.handle.fd, b, int(f))
+		}
+		if n != -int(unix.EINTR) {
+			break
+		}
+	}
+	l.mu.Unlock()
+	return tried("recv", n)
+}
+
+// Recv is TryRecv that waits until there is something, ctx ends, the deadline passes or the read time-out does. What has
+// arrived is returned even where ctx ends meanwhile, so that no cancellation loses data (B07). With WaitAll it waits until
+// b is full, and returns fewer bytes at the end of the stream or together with an error.
+func (s *Socket) Recv(ctx context.Context, b []byte, f MsgFlags) (int, error) {
+	o, err := newRecv(b, f)
+	if err != nil {
+		return 0, err
+	}
+	defer o.recycle()
+	s.perform(ctx, o, s.ReadTimeout())
+	return o.n, o.fault()
+}
+
+// GoRecv is Recv in the background: b is the operation's until done is called, once, with what Recv returns. Callbacks of
+// a socket's receives come in the order of the calls, on a goroutine of their own, perhaps before GoRecv returns.
+func (s *Socket) GoRecv(b []byte, f MsgFlags, done func(n int, err error)) *Op {
+	o, err := newRecv(b, f)
+	return s.goTransfer(o, err, s.ReadTimeout(), done)
+}
+
+// newRecv prepares recv(2).
+func newRecv(b []byte, f MsgFlags) (*op, error) {
+	if err := f.check(); err != nil {
+		return nil, opError("recv", err)
+	}
+	o := newOp(opRecv, int(f&^DontWait))
+	o.once = f&DontWait != 0
+	o.msg.set(b)
+	o.peek, o.whole = len(b) == 0, f&(WaitAll|Peek) == WaitAll
+	return o, nil
+}
+
+// TryRecvv is TryRecv into many buffers, one after the other. At most 1024 are filled. It returns the flags of what was
+// received. Empty buffers alone make a receive of nothing, which takes a datagram (A30).
+func (s *Socket) TryRecvv(bufs [][]byte, f MsgFlags) (int, MsgFlags, error) {
+	m, err := s.recvMsg(context.Background(), bufs, f|DontWait, wantNothing)
+	return m.N, m.Flags, err
+}
+
+// Recvv is TryRecvv that waits as Recv does.
+func (s *Socket) Recvv(ctx context.Context, bufs [][]byte, f MsgFlags) (int, MsgFlags, error) {
+	m, err := s.recvMsg(ctx, bufs, f, wantNothing)
+	return m.N, m.Flags, err
+}
+
+// TryRecvFrom wraps recvfrom(2): TryRecv that says where the data comes from, and whether a datagram was longer than b
+// (Truncated, N48). With an empty b it says that of what is there, and takes nothing.
+func (s *Socket) TryRecvFrom(b []byte, f MsgFlags) (int, Addr, MsgFlags, error) {
+	return s.recvFrom(context.Background(), b, f|DontWait)
+}
+
+// RecvFrom is TryRecvFrom that waits as Recv does.
+func (s *Socket) RecvFrom(ctx context.Context, b []byte, f MsgFlags) (int, Addr, MsgFlags, error) {
+	return s.recvFrom(ctx, b, f)
+}
+
+// TryRecvMsg wraps recvmsg(2): TryRecvFrom into many buffers, that also says how the packet came, see PacketInfo. The
+// first call on an IP socket has the kernel tell that from then on (N17). Empty buffers take a datagram (A21).
+func (s *Socket) TryRecvMsg(bufs [][]byte, f MsgFlags) (Msg, error) {
+	return s.recvMsg(context.Background(), bufs, f|DontWait, wantPacketInfo)
+}
+
+// RecvMsg is TryRecvMsg that waits as Recv does.
+func (s *Socket) RecvMsg(ctx context.Context, bufs [][]byte, f MsgFlags) (Msg, error) {
+	return s.recvMsg(ctx, bufs, f, wantPacketInfo)
+}
+
+// want is what a recvmsg(2) is to tell.
+type want uint8
+
+const (
+	wantNothing want = iota
+	wantName
+	wantPacketInfo // and the name
+)
+
+func (s *Socket) recvFrom(ctx context.Context, b []byte, f MsgFlags) (int, Addr, MsgFlags, error) {
+	var room [1]byte
+	bufs := [1][]byte{b}
+	if len(b) == 0 {
+		bufs[0] = room[:]
+	}
+	o, err := s.newRecvMsg(bufs[:], f, wantName)
+	if err != nil {
+		return 0, Addr{}, 0, err
+	}
+	defer o.recycle()
+	o.msg.set(bufs[0])
+	if len(b) == 0 {
+		o.peek, o.flags = true, o.flags|unix.MSG_PEEK
+	}
+	s.perform(ctx, o, s.ReadTimeout())
+	m := s.msg(o)
+	return m.N, m.From, m.Flags, o.fault()
+}
+
+func (s *Socket) recvMsg(ctx context.Context, bufs [][]byte, f MsgFlags, w want) (Msg, error) {
+	o, err := s.newRecvMsg(bufs, f, w)
+	if err != nil {
+		return Msg{}, err
+	}
+	defer o.recycle()
+	s.perform(ctx, o, s.ReadTimeout())
+	return s.msg(o), o.fault()
+}
+
+// newRecvMsg prepares recvmsg(2).
+func (s *Socket) newRecvMsg(bufs [][]byte, f MsgFlags, w want) (*op, error) {
+	if err := f.check(); err != nil {
+		return nil, opError("recvmsg", err)
+	}
+	o := newOp(opRecvMsg, int(f&^DontWait))
+	o.once = f&DontWait != 0
+	o.msg.bufs, o.msg.stream = bufs, s.isStream()
+	o.whole = f&(WaitAll|Peek) == WaitAll
+	if w >= wantName {
+		o.msg.nameLen = MaxAddrLen
+	}
+	if w == wantPacketInfo {
+		o.msg.control = controlMax
+	}
+	return o, nil
+}
+
+// msg is what a receive has brought.
+func (s *Socket) msg(o *op) Msg {
+	if !o.succeeded {
+		return Msg{N: o.n}
+	}
+	m := Msg{N: o.n, Flags: MsgFlags(o.msg.flags) & flagsReported}
+	if o.msg.nameLen > 0 {
+		m.From = parseAddr(o.msg.name[:min(o.msg.nameLen, MaxAddrLen)])
+	}
+	if o.msg.control > 0 {
+		m.PacketInfo = parsePacketInfo(o.msg.controls[:o.msg.control])
+	}
+	return m
+}
+
+// ReadTimeout returns how long a receive may wait, 0 for as long as it takes.
+func (s *Socket) ReadTimeout() time.Duration { return time.Duration(s.readTimeout.Load()) }
+
+// WriteTimeout returns how long a send may wait, 0 for as long as it takes.
+func (s *Socket) WriteTimeout() time.Duration { return time.Duration(s.writeTimeout.Load()) }

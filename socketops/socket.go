@@ -1,0 +1,272 @@
+//go:build linux
+
+package socketops
+
+import (
+	"errors"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Socket is a socket of an Engine. All of its methods are safe for concurrent use.
+//
+// Its descriptor is in non-blocking mode on every engine: waiting is the engine's, and the same call has the same
+// result everywhere (N24). Code that uses the descriptor by itself sees that.
+type Socket struct {
+	engine *Engine
+	family Family
+	typ    Type
+	proto  Protocol
+
+	current atomic.Pointer[handle] // changes only by Disconnect for reuse
+	closing atomic.Bool
+	closed  chan struct{} // closed when Close has done its work
+	fault   error         // of Close
+
+	nonBlocking  atomic.Bool // what SetBlocking has said (A37)
+	readTimeout  atomic.Int64
+	writeTimeout atomic.Int64
+
+	mu    sync.Mutex // guards state
+	state state
+}
+
+// state is what the library remembers of a socket because the kernel cannot be asked, or not any more.
+type state struct {
+	connected    bool // as far as is known
+	everConnect  bool
+	disconnected bool // by Disconnect
+	shut         ShutdownHow
+	listening    bool
+	boundPath    string // to be unlinked
+}
+
+// Socket wraps socket(2): it makes a socket of a family, type and protocol that the managed runtimes know (N01); others
+// are EAFNOSUPPORT, EPROTOTYPE and EPROTONOSUPPORT. Sockets of AF_INET6 that are not raw take IPv6 only, whatever the
+// system's default (N03): see SetDualMode. The descriptor is closed on exec.
+func (e *Engine) Socket(f Family, t Type, p Protocol) (*Socket, error) {
+	kernel, err := knownProtocol(f, t, p)
+	if err != nil {
+		return nil, opError("socket", err)
+	}
+	s, err := e.RawSocket(f, t, kernel)
+	if err != nil {
+		return nil, err
+	}
+	s.proto = p
+	return s, nil
+}
+
+// RawSocket is Socket for whatever the kernel knows: no table is asked, and IPV6_V6ONLY is left alone for raw sockets
+// only.
+func (e *Engine) RawSocket(f Family, t Type, p Protocol) (*Socket, error) {
+	fd, err := openSocket(f, t, p)
+	if err != nil {
+		return nil, err
+	}
+	return e.wrap(fd, f, t, p)
+}
+
+// openSocket makes a descriptor for a Socket.
+func openSocket(f Family, t Type, p Protocol) (int, error) {
+	fd, err := unix.Socket(int(f), int(t)|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, int(p))
+	if err != nil {
+		return -1, opError("socket", err)
+	}
+	if f == unix.AF_INET6 && t != unix.SOCK_RAW {
+		if err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1); err != nil {
+			unix.Close(fd)
+			return -1, opError("setsockopt", err)
+		}
+	}
+	return fd, nil
+}
+
+// wrap makes a Socket of a descriptor, which it closes where it fails.
+func (e *Engine) wrap(fd int, f Family, t Type, p Protocol) (*Socket, error) {
+	s := &Socket{engine: e, family: f, typ: t, proto: p, closed: make(chan struct{})}
+	s.current.Store(newHandle(fd))
+	if err := e.adopt(s); err != nil {
+		unix.Close(fd)
+		return nil, opError("socket", err)
+	}
+	return s, nil
+}
+
+// SocketPair wraps socketpair(2): two unix sockets that are connected to each other.
+func (e *Engine) SocketPair(t Type) (a, b *Socket, err error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, int(t)|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, opError("socketpair", err)
+	}
+	if a, err = e.wrap(fds[0], unix.AF_UNIX, t, 0); err != nil {
+		unix.Close(fds[1])
+		return nil, nil, err
+	}
+	if b, err = e.wrap(fds[1], unix.AF_UNIX, t, 0); err != nil {
+		return nil, nil, errors.Join(err, a.Close())
+	}
+	a.setConnected()
+	b.setConnected()
+	return a, b, nil
+}
+
+// FromFD makes a Socket of a descriptor, which is the Socket's from then on, and is put into non-blocking mode. On error
+// it stays the caller's: ENOTSOCK where it is no socket (A87).
+func (e *Engine) FromFD(fd int) (*Socket, error) {
+	var facts [4]int
+	for i, name := range []int{unix.SO_DOMAIN, unix.SO_TYPE, unix.SO_PROTOCOL, unix.SO_ACCEPTCONN} {
+		v, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, name)
+		if err != nil {
+			return nil, opError("getsockopt", err)
+		}
+		facts[i] = v
+	}
+	if err := unix.SetNonblock(fd, true); err != nil {
+		return nil, opError("fcntl", err)
+	}
+	s := &Socket{
+		engine: e, closed: make(chan struct{}),
+		family: Family(facts[0]), typ: Type(facts[1]), proto: Protocol(facts[2]),
+	}
+	s.state.listening = facts[3] != 0
+	if _, err := unix.Getpeername(fd); err == nil {
+		s.setConnected()
+	}
+	s.current.Store(newHandle(fd))
+	if err := e.adopt(s); err != nil {
+		return nil, opError("socket", err)
+	}
+	return s, nil
+}
+
+// Engine returns the engine that the socket belongs to.
+func (s *Socket) Engine() *Engine { return s.engine }
+
+// Family, Type and Protocol return what the socket was made as.
+func (s *Socket) Family() Family { return s.family }
+
+// Type returns the socket's type.
+func (s *Socket) Type() Type { return s.typ }
+
+// Protocol returns the socket's protocol.
+func (s *Socket) Protocol() Protocol { return s.proto }
+
+func (s *Socket) isStream() bool { return s.typ == unix.SOCK_STREAM }
+
+func (s *Socket) setConnected() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.connected, s.state.everConnect = true, true
+}
+
+// acquire returns the socket's descriptor, kept open until release.
+func (s *Socket) acquire() (*handle, error) {
+	for {
+		h := s.current.Load()
+		if h.acquire() {
+			return h, nil
+		}
+		if s.closing.Load() {
+			return nil, ErrClosed
+		}
+	}
+}
+
+// control makes a call that does not wait, with the descriptor kept open.
+func (s *Socket) control(op string, call func(fd int) error) error {
+	h, err := s.acquire()
+	if err != nil {
+		return opError(op, err)
+	}
+	defer h.release()
+	for {
+		if err = call(h.fd); err != unix.EINTR {
+			return opError(op, err)
+		}
+	}
+}
+
+// SetBlocking says whether the plain forms wait. Where they do not, they are as their Try forms: a send returns how
+// much left, and what cannot be done at once is ErrWouldBlock (A37, N11). The descriptor's own mode does not change.
+func (s *Socket) SetBlocking(on bool) error {
+	if s.closing.Load() {
+		return opError("set blocking", ErrClosed)
+	}
+	s.nonBlocking.Store(!on)
+	return nil
+}
+
+// Blocking returns what SetBlocking has said, at first true.
+func (s *Socket) Blocking() bool { return !s.nonBlocking.Load() }
+
+// Close ends the socket. Whatever waits on it ends with ErrClosed, and Close returns when the kernel is done with the
+// memory of all transfers and the descriptor is closed. Where transfers were cut off on a TCP connection that was not
+// shut down for sending, the peer gets a reset (N51): a quiet end is Shutdown, and then Close. A lingering close waits
+// as long as SetLinger has said. Closing again returns what the first Close did.
+func (s *Socket) Close() error {
+	if s.closing.Swap(true) {
+		<-s.closed
+		return s.fault
+	}
+	h := s.current.Load()
+	cut := h.stop(ErrClosed)
+	if cut && s.resets() {
+		_ = unix.SetsockoptLinger(h.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	}
+	s.fault = s.end(h)
+	s.engine.forget(s)
+	close(s.closed)
+	return s.fault
+}
+
+// resets reports whether a close that cuts off transfers is to reset the connection.
+func (s *Socket) resets() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.typ == unix.SOCK_STREAM && s.family != unix.AF_UNIX && !s.state.listening && s.state.shut&ShutWrite == 0
+}
+
+// end closes a handle whose lanes are stopped.
+func (s *Socket) end(h *handle) error {
+	h.shut()
+	<-h.idle
+	h.closePort()
+	s.mu.Lock()
+	path := s.state.boundPath
+	s.state.boundPath = ""
+	s.mu.Unlock()
+	err := h.closeFD()
+	if path != "" {
+		if rm := unix.Unlink(path); rm != nil && rm != unix.ENOENT {
+			err = errors.Join(err, os.NewSyscallError("unlink", rm))
+		}
+	}
+	return opError("close", err)
+}
+
+// SetDeadline sets when receives and sends, those that wait now and those to come, end with ErrTimeout. The zero time
+// means never. Data that came in time is not lost: see Recv.
+func (s *Socket) SetDeadline(t time.Time) error {
+	return errors.Join(s.setDeadline(t, receiving), s.setDeadline(t, sending))
+}
+
+// SetReadDeadline is SetDeadline for receives and accepts.
+func (s *Socket) SetReadDeadline(t time.Time) error { return s.setDeadline(t, receiving) }
+
+// SetWriteDeadline is SetDeadline for sends and connects.
+func (s *Socket) SetWriteDeadline(t time.Time) error { return s.setDeadline(t, sending) }
+
+func (s *Socket) setDeadline(t time.Time, d direction) error {
+	h, err := s.acquire()
+	if err != nil {
+		return opError("set deadline", err)
+	}
+	defer h.release()
+	h.lanes[d].setDeadline(t)
+	return nil
+}
