@@ -55,11 +55,8 @@ func (s *Socket) pauseConnect(ctx context.Context, d time.Duration) error {
 }
 
 func (s *Socket) connectOnce(ctx context.Context, a Addr, try bool) error {
-	s.mu.Lock()
-	disconnected := s.state.disconnected
-	s.mu.Unlock()
-	if disconnected {
-		return opError("connect", unix.EISCONN) // A25
+	if s.cannotConnect() {
+		return opError("connect", unix.EISCONN)
 	}
 	o := newOp(opConnect, 0)
 	defer o.recycle()
@@ -72,6 +69,14 @@ func (s *Socket) connectOnce(ctx context.Context, a Addr, try bool) error {
 		s.setConnected()
 	}
 	return o.fault()
+}
+
+// cannotConnect reports whether the socket was disconnected (A25), or is a connected one of a kind that connects once:
+// the kernel takes one more connect(2) for the end of the first.
+func (s *Socket) cannotConnect() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state.disconnected || s.state.everConnect && s.typ != unix.SOCK_DGRAM && s.typ != unix.SOCK_RAW
 }
 
 // TryFinishConnect says what has become of a connection that TryConnect has begun: nil where it is made, ErrInProgress

@@ -36,6 +36,7 @@ var backends = []struct {
 	name Backend
 	open func() (driver, error)
 }{
+	{BackendURing, openURing},
 	{BackendSyscall, openSyscall},
 }
 

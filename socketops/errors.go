@@ -103,7 +103,9 @@ type UnsupportedError struct {
 	major, minor int // the first kernel that has it, or 0
 }
 
-func (e *UnsupportedError) Error() string { return "socketops: " + e.What + " is not supported: " + e.Why }
+func (e *UnsupportedError) Error() string {
+	return "socketops: " + e.What + " is not supported: " + e.Why
+}
 
 // Is reports whether target is errors.ErrUnsupported.
 func (e *UnsupportedError) Is(target error) bool { return target == errors.ErrUnsupported }

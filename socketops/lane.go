@@ -20,9 +20,9 @@ type lane struct {
 
 	deadline deadline
 
-	finished  *op // operations that are over and whose callbacks have not run, in order
+	finished     *op // operations that are over and whose callbacks have not run, in order
 	finishedLast *op // the last of them
-	calling   bool
+	calling      bool
 }
 
 // empty reports whether an operation can be attempted at once without overtaking another. mu is held.

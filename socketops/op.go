@@ -35,6 +35,10 @@ type op struct {
 
 	began bool // connect(2) was called
 
+	polling bool   // the request in flight only waits for the socket
+	ticket  uint64 // by which the driver knows the operation
+	request uint64 // by which the kernel knows its request
+
 	n         int // bytes transferred, or the descriptor that was accepted
 	succeeded bool
 	err       error // why not, or nil

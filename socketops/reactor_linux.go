@@ -17,7 +17,7 @@ type reactor struct {
 	fd   int
 	over chan struct{} // closed when the goroutine has ended
 
-	mu    sync.Mutex         // guards ports
+	mu    sync.Mutex        // guards ports
 	ports map[int32]*handle // by the name in their events; a late event finds none
 	last  int32
 }

@@ -1,0 +1,158 @@
+//go:build linux
+
+package socketops
+
+import (
+	"context"
+	"net/netip"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/internal/testutil"
+)
+
+func TestMain(m *testing.M) { testutil.Main(m) }
+
+// hangLimit is how long a test may take that is to find out whether something hangs.
+const hangLimit = time.Minute
+
+// engine returns an Engine on the best backend there is.
+func engine(t testing.TB) *Engine {
+	t.Helper()
+	e, err := New()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	return e
+}
+
+// onEngines runs a test on every backend that works here.
+func onEngines(t *testing.T, test func(t *testing.T, e *Engine)) {
+	for _, b := range backends {
+		t.Run(string(b.name), func(t *testing.T) {
+			testutil.Timeout(t, hangLimit)
+			e, err := New(WithBackend(b.name))
+			testutil.SkipIfUnsupported(t, err)
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, e.Close()) })
+			test(t, e)
+		})
+	}
+}
+
+// network is a kind of connected sockets.
+type network struct {
+	name   string
+	family Family
+	typ    Type
+	proto  Protocol
+}
+
+var networks = []network{
+	{"tcp4", unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP},
+	{"tcp6", unix.AF_INET6, unix.SOCK_STREAM, unix.IPPROTO_TCP},
+	{"unix", unix.AF_UNIX, unix.SOCK_STREAM, 0},
+	{"unixpacket", unix.AF_UNIX, unix.SOCK_SEQPACKET, 0},
+}
+
+// onNetworks is onEngines with connected sockets of every kind.
+func onNetworks(t *testing.T, test func(t *testing.T, n network, a, b *Socket)) {
+	onEngines(t, func(t *testing.T, e *Engine) {
+		for _, n := range networks {
+			t.Run(n.name, func(t *testing.T) {
+				a, b := n.pair(t, e)
+				test(t, n, a, b)
+			})
+		}
+	})
+}
+
+// listen returns a listening socket.
+func (n network) listen(t testing.TB, e *Engine, backlog int) (*Socket, Addr) {
+	t.Helper()
+	l := n.socket(t, e)
+	var at Addr
+	switch n.family {
+	case unix.AF_INET:
+		at = IPAddr(netip.MustParseAddrPort("127.0.0.1:0"))
+	case unix.AF_INET6:
+		at = IPAddr(netip.MustParseAddrPort("[::1]:0"))
+	default:
+		at = UnixAddr(filepath.Join(t.TempDir(), "s"))
+	}
+	if err := l.Bind(at); n.family == unix.AF_INET6 && err != nil {
+		testutil.Skip(t, testutil.NeedsIPv6, "%v", err)
+	} else {
+		require.NoError(t, err)
+	}
+	require.NoError(t, l.Listen(backlog))
+	at, err := l.LocalAddr()
+	require.NoError(t, err)
+	return l, at
+}
+
+func (n network) socket(t testing.TB, e *Engine) *Socket {
+	t.Helper()
+	s, err := e.Socket(n.family, n.typ, n.proto)
+	if n.family == unix.AF_INET6 && err != nil {
+		testutil.Skip(t, testutil.NeedsIPv6, "%v", err)
+	}
+	require.NoError(t, err)
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// pair returns two connected sockets.
+func (n network) pair(t testing.TB, e *Engine) (a, b *Socket) {
+	t.Helper()
+	l, at := n.listen(t, e, 1)
+	a = n.socket(t, e)
+	accepted := make(chan error, 1)
+	go func() {
+		var err error
+		b, _, err = l.Accept(context.Background())
+		accepted <- err
+	}()
+	require.NoError(t, a.Connect(context.Background(), at))
+	require.NoError(t, <-accepted)
+	t.Cleanup(func() { b.Close() })
+	require.NoError(t, l.Close())
+	return a, b
+}
+
+// outcome is what a callback was told.
+type outcome struct {
+	n   int
+	err error
+}
+
+// results returns a callback and where it tells its results.
+func results(room int) (func(n int, err error), <-chan outcome) {
+	c := make(chan outcome, room)
+	return func(n int, err error) { c <- outcome{n, err} }, c
+}
+
+// fill sends until the socket takes no more, and returns how much it took.
+func fill(t testing.TB, s *Socket) (n int) {
+	t.Helper()
+	p := make([]byte, 4096)
+	for {
+		k, err := s.TrySend(p, 0)
+		n += k
+		if err != nil {
+			require.ErrorIs(t, err, ErrWouldBlock)
+			return n
+		}
+	}
+}
+
+// smallBuffers makes a socket hold little.
+func smallBuffers(t testing.TB, s *Socket) {
+	t.Helper()
+	require.NoError(t, s.control("setsockopt", func(fd int) error {
+		return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 1)
+	}))
+}

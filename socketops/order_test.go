@@ -1,0 +1,212 @@
+//go:build linux
+
+package socketops
+
+import (
+	"context"
+	"encoding/binary"
+	"net"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+func TestSendsLeaveInTheOrderOfTheCalls(t *testing.T) { // B03 to B05, B30, B31, N58
+	onEngines(t, func(t *testing.T, e *Engine) {
+		for _, n := range networks[:3] {
+			t.Run(n.name, func(t *testing.T) {
+				const sends = 500
+				a, b := n.pair(t, e)
+				smallBuffers(t, a)
+				told := make(chan int, sends)
+				for i := range sends {
+					p := make([]byte, 4*(1+i%100))
+					for at := 0; at < len(p); at += 4 {
+						binary.NativeEndian.PutUint32(p[at:], uint32(i))
+					}
+					a.GoSend(p, 0, func(n int, err error) {
+						if err != nil || n != len(p) {
+							t.Errorf("send %d: %d bytes of %d, %v", i, n, len(p), err)
+						}
+						told <- i
+					})
+				}
+				for i := range sends {
+					p := make([]byte, 4*(1+i%100))
+					_, err := b.Recv(t.Context(), p, WaitAll)
+					require.NoError(t, err)
+					for at := 0; at < len(p); at += 4 {
+						require.EqualValues(t, i, binary.NativeEndian.Uint32(p[at:]))
+					}
+					require.Equal(t, i, <-told)
+				}
+			})
+		}
+	})
+}
+
+func TestReceivesAreServedInOrder(t *testing.T) { // B05, N58
+	onEngines(t, func(t *testing.T, e *Engine) {
+		a, b := networks[0].pair(t, e)
+		const receives = 50
+		told := make(chan byte, receives)
+		for range receives {
+			p := make([]byte, 1)
+			b.GoRecv(p, 0, func(n int, err error) { told <- p[0] })
+		}
+		for i := range receives {
+			_, err := a.Send(t.Context(), []byte{byte(i)}, 0)
+			require.NoError(t, err)
+		}
+		for i := range receives {
+			require.EqualValues(t, i, <-told)
+		}
+	})
+}
+
+func TestCancelledReceiveLosesNothing(t *testing.T) { // B06, B07
+	onEngines(t, func(t *testing.T, e *Engine) {
+		a, b := networks[0].pair(t, e)
+		const bytes = 300
+		go func() {
+			for i := range bytes {
+				if _, err := a.Send(context.Background(), []byte{byte(i)}, 0); err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+		for next := 0; next < bytes; {
+			p := make([]byte, 1)
+			told, results := results(1)
+			op := b.GoRecv(p, 0, told)
+			op.Cancel()
+			op.Cancel()
+			switch r := <-results; {
+			case r.err == nil:
+				require.Equal(t, 1, r.n)
+				require.Equal(t, byte(next), p[0])
+				next++
+			default:
+				require.ErrorIs(t, r.err, ErrCanceled)
+				require.ErrorIs(t, r.err, context.Canceled)
+				require.Zero(t, r.n)
+			}
+		}
+	})
+}
+
+func TestCancelledSendTellsItsBytes(t *testing.T) { // B08, B23, B24
+	onEngines(t, func(t *testing.T, e *Engine) {
+		for _, n := range networks[:3] {
+			t.Run(n.name, func(t *testing.T) {
+				a, b := n.pair(t, e)
+				told, results := results(2)
+				first := a.GoSend(make([]byte, 64<<20), 0, told)
+				second := a.GoSend([]byte("never"), 0, told)
+				second.Cancel()
+				first.Cancel()
+				r := <-results
+				if r.n == 0 { // The one that had not begun is over first.
+					require.ErrorIs(t, r.err, ErrCanceled)
+					r = <-results
+				} else {
+					require.ErrorIs(t, (<-results).err, ErrCanceled)
+				}
+				require.ErrorIs(t, r.err, ErrCanceled)
+				require.Positive(t, r.n)
+				require.NoError(t, a.Shutdown(ShutWrite))
+				got := 0
+				for p := make([]byte, 1<<16); ; {
+					k, err := b.Recv(t.Context(), p, 0)
+					require.NoError(t, err)
+					if k == 0 {
+						break
+					}
+					got += k
+				}
+				require.Equal(t, r.n, got)
+			})
+		}
+	})
+}
+
+func TestFullDirectionDoesNotDelayTheOther(t *testing.T) { // B01
+	onNetworks(t, func(t *testing.T, _ network, a, b *Socket) {
+		fill(t, a)
+		told, results := results(1)
+		a.GoSend(make([]byte, 1000), 0, told)
+		_, err := b.Send(t.Context(), []byte("x"), 0)
+		require.NoError(t, err)
+		_, err = a.Recv(t.Context(), make([]byte, 1), 0)
+		require.NoError(t, err)
+		require.NoError(t, a.Close())
+		require.ErrorIs(t, (<-results).err, ErrClosed)
+	})
+}
+
+func TestCloseWakesEverything(t *testing.T) { // B09, B32, N39, N50
+	onNetworks(t, func(t *testing.T, _ network, a, b *Socket) {
+		fill(t, a)
+		p := make([]byte, 10)
+		told, results := results(4)
+		a.GoRecv(p, 0, told)
+		a.GoRecv(p, 0, told)
+		a.GoSend(p, 0, told)
+		go func() {
+			n, err := a.Recv(context.Background(), p, 0)
+			told(n, err)
+		}()
+		require.NoError(t, a.Close())
+		require.NoError(t, a.Close())
+		for range 4 {
+			require.ErrorIs(t, (<-results).err, net.ErrClosed)
+		}
+		_, err := a.TryRecv(p, 0)
+		require.ErrorIs(t, err, ErrClosed)
+		_, err = a.Send(t.Context(), p, 0)
+		require.ErrorIs(t, err, ErrClosed)
+		_, err = a.LocalAddr()
+		require.ErrorIs(t, err, ErrClosed)
+	})
+}
+
+func TestCloseThatCutsOffResets(t *testing.T) { // N51
+	onEngines(t, func(t *testing.T, e *Engine) {
+		for _, cut := range []bool{false, true} {
+			a, b := networks[0].pair(t, e)
+			told, results := results(1)
+			if cut {
+				a.GoRecv(make([]byte, 1), 0, told)
+			}
+			require.NoError(t, a.Close())
+			n, err := b.Recv(t.Context(), make([]byte, 1), 0)
+			require.Zero(t, n)
+			if !cut {
+				require.NoError(t, err)
+				continue
+			}
+			require.ErrorIs(t, err, unix.ECONNRESET)
+			require.ErrorIs(t, (<-results).err, ErrClosed)
+		}
+	})
+}
+
+func TestEngineClosesWhatIsLeft(t *testing.T) {
+	for _, b := range backends {
+		e, err := New(WithBackend(b.name))
+		if err != nil {
+			continue
+		}
+		s, err := e.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+		require.NoError(t, err)
+		require.NoError(t, s.Bind(loopback))
+		told, results := results(1)
+		s.GoRecv(make([]byte, 1), 0, told)
+		require.NoError(t, e.Close())
+		require.ErrorIs(t, (<-results).err, ErrClosed)
+		_, err = e.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+		require.ErrorIs(t, err, ErrClosed)
+		require.NoError(t, e.Close())
+	}
+}

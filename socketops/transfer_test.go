@@ -1,0 +1,237 @@
+//go:build linux
+
+package socketops
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+func TestTryNeverWaits(t *testing.T) { // A29, A33, A35
+	onNetworks(t, func(t *testing.T, n network, a, b *Socket) {
+		p := make([]byte, 100)
+		_, err := b.TryRecv(p, 0)
+		require.ErrorIs(t, err, ErrWouldBlock)
+		require.ErrorIs(t, err, unix.EAGAIN)
+		k, err := a.TrySend([]byte("hello"), 0)
+		require.NoError(t, err)
+		require.Equal(t, 5, k)
+		k, err = b.Recv(t.Context(), p, 0)
+		require.NoError(t, err)
+		require.Equal(t, "hello", string(p[:k]))
+		fill(t, a)
+		require.NoError(t, b.Close())
+		_, err = a.TrySend(p, 0)
+		require.Error(t, err)
+		require.NotErrorIs(t, err, ErrWouldBlock)
+	})
+}
+
+func TestEndOfStream(t *testing.T) { // A29, A83
+	onNetworks(t, func(t *testing.T, _ network, a, b *Socket) {
+		require.NoError(t, a.Shutdown(ShutWrite))
+		k, err := b.Recv(t.Context(), make([]byte, 10), 0)
+		require.NoError(t, err)
+		require.Zero(t, k)
+		k, err = b.Recv(t.Context(), nil, 0)
+		require.NoError(t, err)
+		require.Zero(t, k)
+		_, err = a.Send(t.Context(), []byte("x"), 0)
+		require.ErrorIs(t, err, unix.EPIPE)
+		k, err = b.Send(t.Context(), []byte("back"), 0)
+		require.NoError(t, err, "the other direction is open (B01)")
+		require.Equal(t, 4, k)
+	})
+}
+
+func TestReceiveOfNothingTakesNothing(t *testing.T) { // A29, N15, B20, N60
+	onNetworks(t, func(t *testing.T, _ network, a, b *Socket) {
+		_, err := b.TryRecv(nil, 0)
+		require.ErrorIs(t, err, ErrWouldBlock)
+		told, results := results(1)
+		b.GoRecv(nil, 0, told)
+		_, err = a.Send(t.Context(), []byte("data"), 0)
+		require.NoError(t, err)
+		require.Equal(t, outcome{}, <-results)
+		p := make([]byte, 10)
+		k, err := b.TryRecv(p, 0)
+		require.NoError(t, err)
+		require.Equal(t, "data", string(p[:k]))
+	})
+}
+
+func TestSendTakesEverything(t *testing.T) { // N12, A46 to A48
+	onEngines(t, func(t *testing.T, e *Engine) {
+		for _, n := range networks[:3] {
+			t.Run(n.name, func(t *testing.T) {
+				a, b := n.pair(t, e)
+				smallBuffers(t, a)
+				data := bytes.Repeat([]byte("0123456789abcdef"), 1<<14)
+				got := make(chan []byte)
+				go func() {
+					p := make([]byte, len(data))
+					k, _ := b.Recv(context.Background(), p, WaitAll)
+					got <- p[:k]
+				}()
+				k, err := a.Send(t.Context(), data, 0)
+				require.NoError(t, err)
+				require.Equal(t, len(data), k)
+				require.Equal(t, data, <-got)
+			})
+		}
+	})
+}
+
+func TestManyBuffersAreOneStream(t *testing.T) { // A18, A20, A34, A46, A52, N08
+	onEngines(t, func(t *testing.T, e *Engine) {
+		a, b := networks[0].pair(t, e)
+		var out [][]byte
+		var want []byte
+		for i := range 3000 { // more than the kernel takes at once, and empty ones
+			p := bytes.Repeat([]byte{byte(i)}, i%50)
+			out = append(out, p)
+			want = append(want, p...)
+		}
+		told, results := results(1)
+		a.GoSendvTo(out, 0, Addr{}, told)
+		var got []byte
+		for len(got) < len(want) {
+			in := make([][]byte, 20)
+			for i := range in {
+				in[i] = make([]byte, 100*i)
+			}
+			k, _, err := b.Recvv(t.Context(), in, 0)
+			require.NoError(t, err)
+			for _, p := range in {
+				p = p[:min(k, len(p))]
+				got = append(got, p...)
+				k -= len(p)
+			}
+		}
+		require.Equal(t, want, got)
+		require.Equal(t, outcome{len(want), nil}, <-results)
+	})
+}
+
+func TestUnknownFlagsAreRefused(t *testing.T) { // N06
+	onEngines(t, func(t *testing.T, e *Engine) {
+		a, _, err := e.SocketPair(unix.SOCK_STREAM)
+		require.NoError(t, err)
+		const unknown = MsgFlags(1 << 20)
+		_, err = a.TrySend([]byte("x"), unknown)
+		require.ErrorIs(t, err, unix.EOPNOTSUPP)
+		_, err = a.Recv(t.Context(), make([]byte, 1), unknown)
+		require.ErrorIs(t, err, unix.EOPNOTSUPP)
+		told, results := results(1)
+		a.GoSend([]byte("x"), unknown, told)
+		require.ErrorIs(t, (<-results).err, unix.EOPNOTSUPP)
+	})
+}
+
+func TestDatagramsKeepTheirBounds(t *testing.T) { // A30, A32, A50, A57, N48
+	onEngines(t, func(t *testing.T, e *Engine) {
+		a, at := udp(t, e)
+		b, bt := udp(t, e)
+		for _, text := range []string{"one", "", "three"} {
+			k, err := a.SendTo(t.Context(), []byte(text), 0, bt)
+			require.NoError(t, err)
+			require.Equal(t, len(text), k)
+		}
+		for _, want := range []struct {
+			text string
+			flag MsgFlags
+		}{{"on", Truncated}, {"", 0}, {"th", Truncated}} {
+			p := make([]byte, 2)
+			k, from, flags, err := b.RecvFrom(t.Context(), p, 0)
+			require.NoError(t, err)
+			require.Equal(t, want.text, string(p[:k]))
+			require.Equal(t, want.flag, flags)
+			require.Equal(t, at, from)
+		}
+		_, _, _, err := b.TryRecvFrom(make([]byte, 2), 0)
+		require.ErrorIs(t, err, ErrWouldBlock)
+		_, err = a.SendvTo(t.Context(), [][]byte{[]byte("of "), nil, []byte("parts")}, 0, bt)
+		require.NoError(t, err)
+		k, from, flags, err := b.RecvFrom(t.Context(), nil, 0)
+		require.NoError(t, err)
+		require.Equal(t, []any{0, at, Truncated}, []any{k, from, flags}, "and it stays where it is")
+		p := make([]byte, 100)
+		k, err = b.TryRecv(p, 0)
+		require.NoError(t, err)
+		require.Equal(t, "of parts", string(p[:k]))
+		_, err = a.SendvTo(t.Context(), make([][]byte, iovMax+1), 0, bt)
+		require.ErrorIs(t, err, unix.EMSGSIZE)
+		_, err = a.SendTo(t.Context(), nil, 0, Addr{})
+		require.ErrorIs(t, err, unix.EDESTADDRREQ)
+	})
+}
+
+// udp returns a bound UDP socket.
+func udp(t testing.TB, e *Engine) (*Socket, Addr) {
+	t.Helper()
+	s := network{"udp4", unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_UDP}.socket(t, e)
+	require.NoError(t, s.Bind(loopback))
+	at, err := s.LocalAddr()
+	require.NoError(t, err)
+	return s, at
+}
+
+func TestWaitsEnd(t *testing.T) { // B10, B12, B16
+	onNetworks(t, func(t *testing.T, _ network, a, b *Socket) {
+		p := make([]byte, 10)
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		_, err := b.Recv(ctx, p, 0)
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.ErrorIs(t, err, ErrCanceled)
+		_, err = a.Send(ctx, p, 0)
+		require.ErrorIs(t, err, ErrCanceled, "nothing is sent where the context has ended")
+
+		require.NoError(t, b.SetReadDeadline(time.Now().Add(10*time.Millisecond)))
+		_, err = b.Recv(t.Context(), p, 0)
+		require.ErrorIs(t, err, ErrTimeout)
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+		var timeout net.Error
+		require.ErrorAs(t, err, &timeout)
+		require.True(t, timeout.Timeout())
+		_, err = b.Recv(t.Context(), p, 0)
+		require.ErrorIs(t, err, ErrTimeout, "it stays passed")
+		require.NoError(t, b.SetReadDeadline(time.Time{}))
+
+		told, results := results(1)
+		b.GoRecv(p, 0, told)
+		require.NoError(t, b.SetDeadline(time.Now().Add(-time.Second)), "ends what waits")
+		require.ErrorIs(t, (<-results).err, ErrTimeout)
+		require.NoError(t, b.SetDeadline(time.Time{}))
+		_, err = a.Send(t.Context(), []byte("works"), 0)
+		require.NoError(t, err)
+		k, err := b.Recv(t.Context(), p, 0)
+		require.NoError(t, err)
+		require.Equal(t, "works", string(p[:k]))
+	})
+}
+
+func TestNonBlockingSocketTries(t *testing.T) { // A37, N11
+	onNetworks(t, func(t *testing.T, n network, a, b *Socket) {
+		require.True(t, b.Blocking())
+		require.NoError(t, b.SetBlocking(false))
+		require.False(t, b.Blocking())
+		_, err := b.Recv(t.Context(), make([]byte, 1), 0)
+		require.ErrorIs(t, err, ErrWouldBlock)
+		if n.typ != unix.SOCK_STREAM {
+			return
+		}
+		require.NoError(t, a.SetBlocking(false))
+		k, err := a.Send(t.Context(), make([]byte, 64<<20), 0)
+		require.NoError(t, err)
+		require.Positive(t, k)
+		require.Less(t, k, 64<<20)
+	})
+}

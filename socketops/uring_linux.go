@@ -1,0 +1,288 @@
+//go:build cgo
+
+package socketops
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring"
+)
+
+// ringDriver is the driver of io_uring. One goroutine, locked to its thread, owns a Ring: it submits what others hand to
+// it and ends what the kernel has completed. All that was handed over since its last look leaves by one system call.
+type ringDriver struct {
+	event int           // an eventfd that ends the wait of the goroutine
+	over  chan struct{} // closed when the goroutine has ended
+
+	mu       sync.Mutex // guards what follows
+	starts   []*op
+	cancels  []uint64 // tickets
+	tickets  uint64   // the last that was given out
+	sleeping bool     // the goroutine waits, or is about to, and was not woken
+	closing  bool
+	failure  error // why nothing is done any more
+
+	// What follows is the goroutine's.
+	ring     *uring.Ring
+	spare    []*op
+	inFlight map[uint64]*op // by their tickets
+	woken    [8]byte
+}
+
+// User data that are no tickets: of the eventfd's read, and of cancellations.
+const (
+	wakeUp    = 0
+	canceling = ^uint64(0)
+)
+
+// Sizes of the submission queue, in entries: where memory is short the driver is content with fewer.
+const (
+	ringEntries    = 1024
+	ringEntriesMin = 8
+)
+
+func openURing() (driver, error) {
+	caps, err := uring.Probe()
+	if engine, refusals := caps.Engine(); engine != uring.EngineURing && engine != uring.EngineURingBundle {
+		for _, r := range refusals {
+			if r.Engine == uring.EngineURing {
+				return nil, errors.Join(append(r.Reasons, err)...)
+			}
+		}
+	}
+	event, err := unix.Eventfd(0, unix.EFD_CLOEXEC) // which blocks: the read of it is to wait
+	if err != nil {
+		return nil, fmt.Errorf("eventfd2: %w", err)
+	}
+	d := &ringDriver{event: event, over: make(chan struct{}), inFlight: make(map[uint64]*op)}
+	ready := make(chan error)
+	go d.own(ready)
+	if err := <-ready; err != nil {
+		return nil, errors.Join(err, unix.Close(event))
+	}
+	return d, nil
+}
+
+// own makes the ring, says how that went, and serves until the driver is closed.
+func (d *ringDriver) own(ready chan<- error) {
+	defer close(d.over)
+	var err error
+	for entries := uint32(ringEntries); ; entries /= 2 {
+		if d.ring, err = uring.New(entries); err == nil || !errors.Is(err, unix.ENOMEM) || entries <= ringEntriesMin {
+			break
+		}
+	}
+	if err == nil {
+		err = d.listen()
+	}
+	ready <- err
+	if err != nil {
+		return
+	}
+	d.fail(d.serve())
+}
+
+// serve submits and completes until the driver is closed, or the ring fails.
+func (d *ringDriver) serve() error {
+	for {
+		if err := d.takeWork(); err != nil {
+			return err
+		}
+		wait, over := d.sleep()
+		if over {
+			return nil
+		}
+		var err error
+		if wait {
+			_, err = d.ring.SubmitAndWait(context.Background(), 1)
+		} else {
+			_, err = d.ring.Submit()
+		}
+		if err != nil && !errors.Is(err, unix.EBUSY) && !errors.Is(err, unix.EAGAIN) {
+			return err
+		}
+		d.mu.Lock()
+		d.sleeping = false
+		d.mu.Unlock()
+		for cqe := range d.ring.Completions() {
+			if err := d.completed(cqe); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// sleep reports whether there is nothing to do but to wait, and whether the driver is over.
+func (d *ringDriver) sleep() (wait, over bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sleeping = len(d.starts) == 0 && len(d.cancels) == 0
+	return d.sleeping, d.sleeping && d.closing && len(d.inFlight) == 0
+}
+
+// wake has the goroutine look for work. mu is held.
+func (d *ringDriver) wake() {
+	if !d.sleeping {
+		return
+	}
+	d.sleeping = false
+	one := [8]byte{1} // in the order of bytes of every machine that there is a kernel for: any number but 0 will do
+	_, _ = unix.Write(d.event, one[:])
+}
+
+// takeWork queues what was handed over.
+func (d *ringDriver) takeWork() error {
+	d.mu.Lock()
+	starts := d.starts
+	d.starts, d.spare = d.spare[:0], starts
+	cancels := d.cancels
+	d.cancels = nil
+	d.mu.Unlock()
+	defer clear(starts)
+	for _, o := range starts {
+		d.inFlight[o.ticket] = o
+		o.lane.mu.Lock()
+		err := d.arm(o)
+		o.lane.mu.Unlock()
+		if err != nil {
+			return err
+		}
+	}
+	for _, ticket := range cancels {
+		if err := d.stop(ticket); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// listen has the eventfd end the next wait.
+func (d *ringDriver) listen() error {
+	s, err := d.ring.SQE()
+	if err != nil {
+		return err
+	}
+	s.SetData64(wakeUp)
+	return s.PrepRead(d.event, d.woken[:], 0)
+}
+
+// arm queues the request for an operation. mu of its lane is held.
+func (d *ringDriver) arm(o *op) error {
+	s, err := d.ring.SQE()
+	if err != nil {
+		return err
+	}
+	if err := o.prepare(s); err != nil {
+		return err
+	}
+	s.SetData64(o.ticket)
+	o.request = uint64(s.ID())
+	return nil
+}
+
+// stop queues a cancellation.
+func (d *ringDriver) stop(ticket uint64) error {
+	o := d.inFlight[ticket]
+	if o == nil {
+		return nil // It was over before.
+	}
+	s, err := d.ring.SQE()
+	if err != nil {
+		return err
+	}
+	s.SetData64(canceling)
+	return s.PrepCancel(uring.OpID(o.request), 0)
+}
+
+// completed ends an operation, or goes on with it.
+func (d *ringDriver) completed(cqe uring.CQE) error {
+	switch cqe.Data64 {
+	case wakeUp:
+		return d.listen()
+	case canceling:
+		return nil
+	}
+	o := d.inFlight[cqe.Data64]
+	l := o.lane
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch v := o.completed(int(cqe.Res)); {
+	case v == opDone || o.reason != nil:
+		delete(d.inFlight, o.ticket)
+		l.over(o)
+		return nil
+	case v == opWait:
+		o.polling = true
+	}
+	return d.arm(o)
+}
+
+// fail ends the driver: with the ring, and all operations with the reason.
+func (d *ringDriver) fail(reason error) {
+	d.mu.Lock()
+	if reason == nil {
+		reason = ErrClosed
+	}
+	d.failure = reason
+	starts := d.starts
+	d.starts = nil
+	d.mu.Unlock()
+	err := d.ring.Close() // after it the kernel uses no memory of operations, or it is kept
+	for _, o := range starts {
+		d.inFlight[o.ticket] = o
+	}
+	for _, o := range d.inFlight {
+		o.lane.mu.Lock()
+		o.err = errors.Join(reason, err)
+		o.lane.over(o)
+		o.lane.mu.Unlock()
+	}
+}
+
+func (d *ringDriver) open(h *handle) (port, error) { return ringPort{d}, nil }
+
+func (d *ringDriver) close() error {
+	d.mu.Lock()
+	d.closing = true
+	d.wake()
+	d.mu.Unlock()
+	<-d.over
+	return unix.Close(d.event)
+}
+
+// ringPort hands operations to a ringDriver.
+type ringPort struct{ d *ringDriver }
+
+func (p ringPort) start(o *op) bool {
+	d := p.d
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.failure != nil {
+		o.err = d.failure
+		return true
+	}
+	d.tickets++
+	o.ticket = d.tickets
+	d.starts = append(d.starts, o)
+	d.wake()
+	return false
+}
+
+func (p ringPort) cancel(o *op) bool {
+	d := p.d
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.failure != nil {
+		return false // it is being ended
+	}
+	d.cancels = append(d.cancels, o.ticket)
+	d.wake()
+	return false
+}
+
+func (ringPort) close() {}
