@@ -37,6 +37,7 @@ var backends = []struct {
 	open func() (driver, error)
 }{
 	{BackendURing, openURing},
+	{BackendAIO, openAIO},
 	{BackendSyscall, openSyscall},
 }
 
@@ -116,11 +117,14 @@ func Default() (*Engine, error) { return defaultEngine() }
 
 var defaultEngine = sync.OnceValues(func() (*Engine, error) { return New() })
 
+// queues reports whether an operation is better off with those of other sockets than attempted at once: what nobody
+// waits for leaves by one system call together (N58 keeps the order of each socket).
+func (e *Engine) queues(o *op) bool {
+	return e.backend == BackendURing && o.callback != nil && o.kind == opSend && !o.once
+}
+
 // Backend returns what the Engine is built on.
 func (e *Engine) Backend() Backend { return e.backend }
-
-// Refusals returns why the backends before this one do not serve here.
-func (e *Engine) Refusals() []Refusal { return e.refusals }
 
 // Close closes the sockets that are left, and then ends the Engine.
 func (e *Engine) Close() error {

@@ -129,8 +129,8 @@ type outcome struct {
 	err error
 }
 
-// results returns a callback and where it tells its results.
-func results(room int) (func(n int, err error), <-chan outcome) {
+// outcomes returns a callback and where it tells its results.
+func outcomes(room int) (func(n int, err error), <-chan outcome) {
 	c := make(chan outcome, room)
 	return func(n int, err error) { c <- outcome{n, err} }, c
 }
@@ -155,4 +155,12 @@ func smallBuffers(t testing.TB, s *Socket) {
 	require.NoError(t, s.control("setsockopt", func(fd int) error {
 		return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 1)
 	}))
+}
+
+// tooMuch is how many bytes do not fit into a full socket, not even where TCP comes to think better of its window.
+func (n network) tooMuch() int {
+	if n.typ == unix.SOCK_STREAM {
+		return 64 << 20
+	}
+	return 10_000
 }

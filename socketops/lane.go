@@ -179,15 +179,24 @@ func (l *lane) stop(reason error) (any bool) {
 	return l.cancelEach(reason)
 }
 
-// becameReady attempts what waits for the socket's readiness.
-func (l *lane) becameReady() {
+// becameReady attempts what waits for the socket's readiness, at once or with others in a batch.
+func (l *lane) becameReady(b *aioBatch) {
 	l.mu.Lock()
+	if l.busy && b != nil && b.takes(l.first) {
+		b.add(l.first)
+		return // mu stays held until the batch is made
+	}
 	defer l.mu.Unlock()
 	if !l.busy {
 		l.event = true
 		return
 	}
-	if o := l.first; o.attemptWhileReady() {
+	l.resume(l.first, l.first.attemptWhileReady())
+}
+
+// resume ends an operation that was attempted, if it is over. mu is held.
+func (l *lane) resume(o *op, over bool) {
+	if over {
 		l.over(o)
 	}
 }

@@ -78,7 +78,7 @@ func TestCancelledReceiveLosesNothing(t *testing.T) { // B06, B07
 		}()
 		for next := 0; next < bytes; {
 			p := make([]byte, 1)
-			told, results := results(1)
+			told, results := outcomes(1)
 			op := b.GoRecv(p, 0, told)
 			op.Cancel()
 			op.Cancel()
@@ -101,7 +101,7 @@ func TestCancelledSendTellsItsBytes(t *testing.T) { // B08, B23, B24
 		for _, n := range networks[:3] {
 			t.Run(n.name, func(t *testing.T) {
 				a, b := n.pair(t, e)
-				told, results := results(2)
+				told, results := outcomes(2)
 				first := a.GoSend(make([]byte, 64<<20), 0, told)
 				second := a.GoSend([]byte("never"), 0, told)
 				second.Cancel()
@@ -132,10 +132,10 @@ func TestCancelledSendTellsItsBytes(t *testing.T) { // B08, B23, B24
 }
 
 func TestFullDirectionDoesNotDelayTheOther(t *testing.T) { // B01
-	onNetworks(t, func(t *testing.T, _ network, a, b *Socket) {
+	onNetworks(t, func(t *testing.T, n network, a, b *Socket) {
 		fill(t, a)
-		told, results := results(1)
-		a.GoSend(make([]byte, 1000), 0, told)
+		told, results := outcomes(1)
+		a.GoSend(make([]byte, n.tooMuch()), 0, told)
 		_, err := b.Send(t.Context(), []byte("x"), 0)
 		require.NoError(t, err)
 		_, err = a.Recv(t.Context(), make([]byte, 1), 0)
@@ -146,13 +146,13 @@ func TestFullDirectionDoesNotDelayTheOther(t *testing.T) { // B01
 }
 
 func TestCloseWakesEverything(t *testing.T) { // B09, B32, N39, N50
-	onNetworks(t, func(t *testing.T, _ network, a, b *Socket) {
+	onNetworks(t, func(t *testing.T, n network, a, b *Socket) {
 		fill(t, a)
 		p := make([]byte, 10)
-		told, results := results(4)
+		told, results := outcomes(4)
 		a.GoRecv(p, 0, told)
 		a.GoRecv(p, 0, told)
-		a.GoSend(p, 0, told)
+		a.GoSend(make([]byte, n.tooMuch()), 0, told)
 		go func() {
 			n, err := a.Recv(context.Background(), p, 0)
 			told(n, err)
@@ -175,7 +175,7 @@ func TestCloseThatCutsOffResets(t *testing.T) { // N51
 	onEngines(t, func(t *testing.T, e *Engine) {
 		for _, cut := range []bool{false, true} {
 			a, b := networks[0].pair(t, e)
-			told, results := results(1)
+			told, results := outcomes(1)
 			if cut {
 				a.GoRecv(make([]byte, 1), 0, told)
 			}
@@ -201,7 +201,7 @@ func TestEngineClosesWhatIsLeft(t *testing.T) {
 		s, err := e.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
 		require.NoError(t, err)
 		require.NoError(t, s.Bind(loopback))
-		told, results := results(1)
+		told, results := outcomes(1)
 		s.GoRecv(make([]byte, 1), 0, told)
 		require.NoError(t, e.Close())
 		require.ErrorIs(t, (<-results).err, ErrClosed)

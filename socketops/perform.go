@@ -91,7 +91,7 @@ func (s *Socket) beginIn(ctx context.Context, h *handle, l *lane, o *op, try boo
 		o.err = ended(ctx)
 	case l.deadline.passed:
 		o.err = ErrTimeout
-	case l.first == nil && l.attempt(o):
+	case l.first == nil && !s.engine.queues(o) && l.attempt(o):
 	case try || o.once:
 		o.give()
 	default:

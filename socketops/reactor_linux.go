@@ -15,7 +15,10 @@ import (
 type reactor struct {
 	file *os.File // the epoll instance
 	fd   int
+	conn syscall.RawConn
 	over chan struct{} // closed when the goroutine has ended
+
+	batch *aioBatch // makes many transfers at once, or nil
 
 	mu    sync.Mutex        // guards ports
 	ports map[int32]*handle // by the name in their events; a late event finds none
@@ -25,7 +28,14 @@ type reactor struct {
 // reactorEvents is how many events are taken at a time.
 const reactorEvents = 128
 
-func openSyscall() (driver, error) { return newReactor() }
+func openSyscall() (driver, error) {
+	r, err := newReactor()
+	if err != nil {
+		return nil, err
+	}
+	r.start()
+	return r, nil
+}
 
 func newReactor() (*reactor, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
@@ -39,16 +49,16 @@ func newReactor() (*reactor, error) {
 		file: os.NewFile(uintptr(fd), "socketops readiness"), fd: fd,
 		over: make(chan struct{}), ports: make(map[int32]*handle),
 	}
-	conn, err := r.file.SyscallConn()
-	if err != nil {
+	if r.conn, err = r.file.SyscallConn(); err != nil {
 		return nil, errors.Join(err, r.file.Close())
 	}
-	go r.wait(conn)
 	return r, nil
 }
 
+func (r *reactor) start() { go r.wait() }
+
 // wait dispatches readiness until the reactor is closed.
-func (r *reactor) wait(conn syscall.RawConn) {
+func (r *reactor) wait() {
 	defer close(r.over)
 	var events [reactorEvents]unix.EpollEvent
 	var n int
@@ -59,9 +69,12 @@ func (r *reactor) wait(conn syscall.RawConn) {
 		}
 		return n != 0
 	}
-	for conn.Read(look) == nil {
+	for r.conn.Read(look) == nil {
 		for i := range max(n, 0) {
 			r.dispatch(&events[i])
+		}
+		if r.batch != nil {
+			r.batch.move()
 		}
 	}
 }
@@ -82,10 +95,10 @@ func (r *reactor) dispatch(e *unix.EpollEvent) {
 	}
 	defer h.release()
 	if e.Events&readyReceive != 0 {
-		h.lanes[receiving].becameReady()
+		h.lanes[receiving].becameReady(r.batch)
 	}
 	if e.Events&readySend != 0 {
-		h.lanes[sending].becameReady()
+		h.lanes[sending].becameReady(r.batch)
 	}
 }
 
@@ -108,6 +121,9 @@ func (r *reactor) open(h *handle) (port, error) {
 func (r *reactor) close() error {
 	err := r.file.Close()
 	<-r.over
+	if r.batch != nil {
+		err = errors.Join(err, r.batch.ctx.Close())
+	}
 	return err
 }
 

@@ -47,7 +47,7 @@ func (s *Socket) TryRecv(b []byte, f MsgFlags) (int, error) {
 // arrived is returned even where ctx ends meanwhile, so that no cancellation loses data (B07). With WaitAll it waits until
 // b is full, and returns fewer bytes at the end of the stream or together with an error.
 func (s *Socket) Recv(ctx context.Context, b []byte, f MsgFlags) (int, error) {
-	o, err := newRecv(b, f)
+	o, err := s.newRecv(b, f)
 	if err != nil {
 		return 0, err
 	}
@@ -59,18 +59,19 @@ func (s *Socket) Recv(ctx context.Context, b []byte, f MsgFlags) (int, error) {
 // GoRecv is Recv in the background: b is the operation's until done is called, once, with what Recv returns. Callbacks of
 // a socket's receives come in the order of the calls, on a goroutine of their own, perhaps before GoRecv returns.
 func (s *Socket) GoRecv(b []byte, f MsgFlags, done func(n int, err error)) *Op {
-	o, err := newRecv(b, f)
+	o, err := s.newRecv(b, f)
 	return s.goTransfer(o, err, s.ReadTimeout(), done)
 }
 
 // newRecv prepares recv(2).
-func newRecv(b []byte, f MsgFlags) (*op, error) {
+func (s *Socket) newRecv(b []byte, f MsgFlags) (*op, error) {
 	if err := f.check(); err != nil {
 		return nil, opError("recv", err)
 	}
 	o := newOp(opRecv, int(f&^DontWait))
 	o.once = f&DontWait != 0
 	o.msg.set(b)
+	o.msg.stream = s.isStream()
 	o.peek, o.whole = len(b) == 0, f&(WaitAll|Peek) == WaitAll
 	return o, nil
 }

@@ -43,7 +43,7 @@ func (s *Socket) TrySend(b []byte, f MsgFlags) (int, error) {
 // Send sends all of b, and waits for room until ctx ends, the deadline passes or the write time-out does. The error
 // comes with how many bytes had left (N12). No other send of the socket comes in between.
 func (s *Socket) Send(ctx context.Context, b []byte, f MsgFlags) (int, error) {
-	o, err := newSend(b, f)
+	o, err := s.newSend(b, f)
 	if err != nil {
 		return 0, err
 	}
@@ -56,18 +56,19 @@ func (s *Socket) Send(ctx context.Context, b []byte, f MsgFlags) (int, error) {
 // of a socket's sends come in the order of the calls, which is that of the bytes, on a goroutine of their own, perhaps
 // before GoSend returns.
 func (s *Socket) GoSend(b []byte, f MsgFlags, done func(n int, err error)) *Op {
-	o, err := newSend(b, f)
+	o, err := s.newSend(b, f)
 	return s.goTransfer(o, err, s.WriteTimeout(), done)
 }
 
 // newSend prepares send(2).
-func newSend(b []byte, f MsgFlags) (*op, error) {
+func (s *Socket) newSend(b []byte, f MsgFlags) (*op, error) {
 	if err := f.check(); err != nil {
 		return nil, opError("send", err)
 	}
 	o := newOp(opSend, int(f&^DontWait))
 	o.once, o.whole = f&DontWait != 0, true
 	o.msg.set(b)
+	o.msg.stream = s.isStream()
 	return o, nil
 }
 

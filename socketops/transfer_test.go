@@ -55,7 +55,7 @@ func TestReceiveOfNothingTakesNothing(t *testing.T) { // A29, N15, B20, N60
 	onNetworks(t, func(t *testing.T, _ network, a, b *Socket) {
 		_, err := b.TryRecv(nil, 0)
 		require.ErrorIs(t, err, ErrWouldBlock)
-		told, results := results(1)
+		told, results := outcomes(1)
 		b.GoRecv(nil, 0, told)
 		_, err = a.Send(t.Context(), []byte("data"), 0)
 		require.NoError(t, err)
@@ -99,7 +99,7 @@ func TestManyBuffersAreOneStream(t *testing.T) { // A18, A20, A34, A46, A52, N08
 			out = append(out, p)
 			want = append(want, p...)
 		}
-		told, results := results(1)
+		told, results := outcomes(1)
 		a.GoSendvTo(out, 0, Addr{}, told)
 		var got []byte
 		for len(got) < len(want) {
@@ -129,7 +129,7 @@ func TestUnknownFlagsAreRefused(t *testing.T) { // N06
 		require.ErrorIs(t, err, unix.EOPNOTSUPP)
 		_, err = a.Recv(t.Context(), make([]byte, 1), unknown)
 		require.ErrorIs(t, err, unix.EOPNOTSUPP)
-		told, results := results(1)
+		told, results := outcomes(1)
 		a.GoSend([]byte("x"), unknown, told)
 		require.ErrorIs(t, (<-results).err, unix.EOPNOTSUPP)
 	})
@@ -205,7 +205,7 @@ func TestWaitsEnd(t *testing.T) { // B10, B12, B16
 		require.ErrorIs(t, err, ErrTimeout, "it stays passed")
 		require.NoError(t, b.SetReadDeadline(time.Time{}))
 
-		told, results := results(1)
+		told, results := outcomes(1)
 		b.GoRecv(p, 0, told)
 		require.NoError(t, b.SetDeadline(time.Now().Add(-time.Second)), "ends what waits")
 		require.ErrorIs(t, (<-results).err, ErrTimeout)

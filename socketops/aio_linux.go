@@ -1,0 +1,113 @@
+package socketops
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/compat_aio"
+)
+
+// batchMax is how many transfers one io_submit(2) makes at most.
+const batchMax = 128
+
+// aioBatch makes the transfers of many sockets by one io_submit(2). On sockets that do not block Linux AIO completes
+// each of them at once, with EAGAIN where the socket is not ready after all: it saves system calls, and does not wait.
+type aioBatch struct {
+	ctx    *aio.Context
+	ops    []*op   // the batch that is being made
+	lanes  []*lane // of ops, which are nobody's here once they are over; mu is held
+	iocbs  []*aio.IOCB
+	events []aio.Event
+}
+
+// openAIO makes a reactor that moves what became ready by Linux AIO.
+func openAIO() (driver, error) {
+	ctx, err := aio.NewContext(batchMax)
+	if err != nil {
+		return nil, err
+	}
+	r, err := newReactor()
+	if err != nil {
+		return nil, errors.Join(err, ctx.Close())
+	}
+	r.batch = &aioBatch{ctx: ctx, iocbs: make([]*aio.IOCB, batchMax), events: make([]aio.Event, batchMax)}
+	r.start()
+	return r, nil
+}
+
+// takes reports whether an operation is one that Linux AIO does as the system call would: plain bytes of a stream.
+func (b *aioBatch) takes(o *op) bool {
+	plain := o.kind == opRecv || o.kind == opSend
+	return plain && o.flags == 0 && !o.peek && o.msg.stream && len(b.ops) < batchMax
+}
+
+// add has an operation be part of the batch, whose lane stays locked until move.
+func (b *aioBatch) add(o *op) {
+	b.ops, b.lanes = append(b.ops, o), append(b.lanes, o.lane)
+}
+
+// move makes the transfers of the batch, and goes on with each operation as its result says.
+func (b *aioBatch) move() {
+	if len(b.ops) == 0 {
+		return
+	}
+	if len(b.ops) == 1 || b.submit() != nil { // for one, and where AIO has failed, the system call does
+		for _, o := range b.ops {
+			o.lane.resume(o, o.attemptWhileReady())
+		}
+	}
+	for _, l := range b.lanes {
+		l.mu.Unlock()
+	}
+	clear(b.ops)
+	clear(b.lanes)
+	b.ops, b.lanes = b.ops[:0], b.lanes[:0]
+}
+
+// submit makes the transfers. Where it fails none of them was made.
+func (b *aioBatch) submit() error {
+	iocbs := b.iocbs[:len(b.ops)]
+	if n, err := b.ctx.IOCBs(iocbs); err != nil || n < len(iocbs) {
+		return errors.Join(err, release(iocbs[:n]), unix.EAGAIN)
+	}
+	for i, o := range b.ops {
+		if err := prepare(iocbs[i], o); err != nil {
+			return errors.Join(err, release(iocbs))
+		}
+		iocbs[i].SetData64(uint64(i))
+		o.lane.event = false
+	}
+	taken, err := b.ctx.Submit(iocbs...)
+	got, waitErr := b.ctx.GetEvents(taken, b.events[:max(taken, 1)], -1)
+	for _, e := range b.events[:got] {
+		o := b.ops[e.Data64]
+		switch o.take(int(e.Res)) {
+		case opDone:
+			o.lane.resume(o, true)
+		case opAgain:
+			o.lane.resume(o, o.attemptWhileReady())
+		}
+	}
+	for i, o := range b.ops[taken:] { // io_submit did not take them: the system call says why
+		err = errors.Join(err, iocbs[taken+i].Release())
+		o.lane.resume(o, o.attemptWhileReady())
+	}
+	_ = errors.Join(err, waitErr) // each operation has its own result by now
+	return nil
+}
+
+func prepare(cb *aio.IOCB, o *op) error {
+	if o.kind == opRecv {
+		return cb.PrepPread(o.handle.fd, o.msg.rest(), 0)
+	}
+	return cb.PrepPwrite(o.handle.fd, o.msg.rest(), 0)
+}
+
+func release(iocbs []*aio.IOCB) error {
+	var errs []error
+	for _, cb := range iocbs {
+		errs = append(errs, cb.Release())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,72 @@
+//go:build linux
+
+package socketops
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/internal/testutil"
+)
+
+func TestBestBackendThatWorksIsChosen(t *testing.T) {
+	refused := map[Backend]bool{}
+	want := Backend("")
+	for _, b := range backends {
+		e, err := New(WithBackend(b.name))
+		if err != nil {
+			require.ErrorIs(t, err, errors.ErrUnsupported)
+			refused[b.name] = want == ""
+			continue
+		}
+		require.Equal(t, b.name, e.Backend())
+		require.Empty(t, e.Status().Refusals)
+		require.NoError(t, e.Close())
+		if want == "" {
+			want = b.name
+		}
+	}
+	s := engine(t).Status()
+	require.Equal(t, want, s.Backend)
+	for _, r := range s.Refusals {
+		require.True(t, refused[r.Backend], "%v", r)
+		require.Contains(t, s.String(), r.String())
+	}
+	require.Contains(t, s.String(), "backend "+string(want)+" serves")
+}
+
+func TestBackendByName(t *testing.T) {
+	t.Setenv(EngineVariable, "syscall")
+	require.Equal(t, BackendSyscall, engine(t).Backend())
+	t.Setenv(EngineVariable, "nonsense")
+	_, err := New()
+	require.ErrorContains(t, err, `"nonsense"`)
+	e, err := New(WithBackend(BackendSyscall))
+	require.NoError(t, err)
+	require.NoError(t, e.Close())
+}
+
+func TestRefusedBackendsSayWhy(t *testing.T) {
+	if !testutil.InChild() { // a filter stays for the life of the process
+		child := testutil.ReExec(t, t.Name())
+		require.Zero(t, child.ExitCode, child.Output)
+		return
+	}
+	testutil.RefuseSyscalls(t, unix.EPERM, unix.SYS_IO_URING_SETUP, unix.SYS_IO_SETUP)
+	e := engine(t)
+	require.Equal(t, BackendSyscall, e.Backend())
+	require.Len(t, e.Status().Refusals, 2)
+	for _, r := range e.Status().Refusals {
+		require.ErrorIs(t, r.Err, errors.ErrUnsupported, "%v", r)
+	}
+	a, b, err := e.SocketPair(unix.SOCK_STREAM)
+	require.NoError(t, err)
+	told, results := outcomes(1)
+	b.GoRecv(make([]byte, 9), 0, told)
+	_, err = a.Send(t.Context(), []byte("served"), 0)
+	require.NoError(t, err)
+	require.Equal(t, outcome{6, nil}, <-results)
+}
