@@ -70,3 +70,32 @@ func TestRefusedBackendsSayWhy(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, outcome{6, nil}, <-results)
 }
+
+func TestRingThatStopsWorkingEndsWhatWaits(t *testing.T) {
+	if !testutil.InChild() { // a filter stays for the life of the process, and what the kernel keeps is a leak
+		child := testutil.ReExec(t, t.Name())
+		require.Zero(t, child.ExitCode, child.Output)
+		return
+	}
+	testutil.Timeout(t, hangLimit)
+	e, err := New(WithBackend(BackendURing))
+	testutil.SkipIfUnsupported(t, err)
+	require.NoError(t, err)
+	a, b, err := e.SocketPair(unix.SOCK_STREAM)
+	require.NoError(t, err)
+	told, results := outcomes(2)
+	b.GoRecv(make([]byte, 1), 0, told)
+	_, err = a.TrySend([]byte("x"), 0)
+	require.NoError(t, err)
+	require.Equal(t, outcome{1, nil}, <-results)
+	b.GoRecv(make([]byte, 1), 0, told)
+	testutil.RefuseSyscalls(t, unix.EPERM, unix.SYS_IO_URING_ENTER)
+	a.GoRecv(make([]byte, 1), 0, told)
+	require.ErrorIs(t, (<-results).err, unix.EPERM)
+	require.ErrorIs(t, (<-results).err, unix.EPERM)
+	_, err = a.Recv(t.Context(), make([]byte, 1), 0)
+	require.ErrorIs(t, err, unix.EPERM)
+	_, err = a.TrySend([]byte("x"), 0)
+	require.NoError(t, err, "what need not wait works on")
+	require.NoError(t, e.Close())
+}

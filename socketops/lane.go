@@ -25,9 +25,6 @@ type lane struct {
 	calling      bool
 }
 
-// empty reports whether an operation can be attempted at once without overtaking another. mu is held.
-func (l *lane) empty() bool { return l.first == nil }
-
 // push queues an operation, and gives it to the engine where it is the first. mu is held.
 func (l *lane) push(d driver, o *op) {
 	o.lane, o.driver, o.state = l, d, opQueued
@@ -150,14 +147,8 @@ func (l *lane) cancelLocked(o *op, reason error) bool {
 	return true
 }
 
-// cancelAll cancels all operations, and reports whether there were any.
-func (l *lane) cancelAll(reason error) (any bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.cancelEach(reason)
-}
-
-// cancelEach is cancelAll with mu held. Those behind the head go first, so that none of them gets its turn.
+// cancelEach cancels all operations, and reports whether there were any. Those behind the head go first, so that none of
+// them gets its turn. mu is held.
 func (l *lane) cancelEach(reason error) (any bool) {
 	for l.first != nil && l.first.next != nil {
 		l.cancelLocked(l.first.next, reason)
@@ -169,7 +160,7 @@ func (l *lane) cancelEach(reason error) (any bool) {
 	return any
 }
 
-// stop is cancelAll, and admits nothing more.
+// stop cancels all operations, admits nothing more, and reports whether there were any.
 func (l *lane) stop(reason error) (any bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

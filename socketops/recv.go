@@ -40,7 +40,7 @@ func (s *Socket) TryRecv(b []byte, f MsgFlags) (int, error) {
 		}
 	}
 	l.mu.Unlock()
-	return tried("recv", n)
+	return tried(opRecv, n)
 }
 
 // Recv is TryRecv that waits until there is something, ctx ends, the deadline passes or the read time-out does. What has

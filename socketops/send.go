@@ -36,7 +36,7 @@ func (s *Socket) TrySend(b []byte, f MsgFlags) (int, error) {
 	if n < 0 && sent > 0 {
 		return sent, nil
 	}
-	n, err = tried("send", n)
+	n, err = tried(opSend, n)
 	return sent + n, err
 }
 

@@ -147,7 +147,7 @@ func (e *Engine) FromFD(fd int) (*Socket, error) {
 // Engine returns the engine that the socket belongs to.
 func (s *Socket) Engine() *Engine { return s.engine }
 
-// Family, Type and Protocol return what the socket was made as.
+// Family returns the socket's address family.
 func (s *Socket) Family() Family { return s.family }
 
 // Type returns the socket's type.

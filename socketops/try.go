@@ -26,19 +26,21 @@ func (s *Socket) try(d direction) (*lane, error) {
 	}
 }
 
+// The errors of Try forms that have to wait, which are too many to make each anew.
+var (
+	errRecvWouldBlock error = &OpError{"recv", ErrWouldBlock}
+	errSendWouldBlock error = &OpError{"send", ErrWouldBlock}
+)
+
 // tried is what a Try form returns for the result of its system call.
-func tried(call string, n int) (int, error) {
+func tried(kind opKind, n int) (int, error) {
 	switch {
 	case n >= 0:
 		return n, nil
-	case n == -int(unix.EAGAIN):
-		return 0, errWouldBlock[call]
+	case n != -int(unix.EAGAIN):
+		return 0, &OpError{Op: kind.String(), Err: unix.Errno(-n)}
+	case kind == opRecv:
+		return 0, errRecvWouldBlock
 	}
-	return 0, &OpError{Op: call, Err: unix.Errno(-n)}
-}
-
-// errWouldBlock are the errors of Try forms that have to wait, which are too many to make each anew.
-var errWouldBlock = map[string]error{
-	"recv": &OpError{"recv", ErrWouldBlock},
-	"send": &OpError{"send", ErrWouldBlock},
+	return 0, errSendWouldBlock
 }
