@@ -20,6 +20,7 @@ func TestTransfersDoNotAllocate(t *testing.T) {
 		a, b, err := e.SocketPair(unix.SOCK_STREAM)
 		require.NoError(t, err)
 		p := make([]byte, 64)
+		many := [][]byte{p, p}
 		ctx := t.Context()
 		for name, transfer := range map[string]func() error{
 			"Try": func() error {
@@ -43,10 +44,10 @@ func TestTransfersDoNotAllocate(t *testing.T) {
 				return err
 			},
 			"many buffers": func() error {
-				if _, err := a.Sendv(ctx, [][]byte{p, p}, 0); err != nil {
+				if _, err := a.Sendv(ctx, many, 0); err != nil {
 					return err
 				}
-				_, _, err := b.Recvv(ctx, [][]byte{p, p}, 0)
+				_, _, err := b.Recvv(ctx, many, 0)
 				return err
 			},
 		} {
