@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// IOControlCode is what IOControl is asked for. The numbers are those that the managed runtimes use everywhere, and not
-// the kernel's.
+// IOControlCode is what IOControl is asked for. The numbers are those that the managed runtimes use everywhere, and
+// not the kernel's.
 type IOControlCode uint32
 
 // The codes that IOControl knows.
@@ -20,9 +20,10 @@ const (
 	IOControlSIOCATMARK IOControlCode = 0x40047307 // as AtOutOfBandMark: 1 or 0
 )
 
-// IOControl wraps ioctl(2): it asks for a number, which it puts into the first 4 bytes of out as the machine orders them,
-// and returns that these are 4. What is in in does not matter. Less than 4 bytes of out are EFAULT, IOControlFIONBIO is
-// ErrBlockingMode, and what is not among the codes is EOPNOTSUPP, all without asking the kernel (A59).
+// IOControl wraps ioctl(2): it asks for a number, which it puts into the first 4 bytes of out as the machine orders
+// them, and returns that these are 4. What is in in does not matter. Less than 4 bytes of out are EFAULT,
+// IOControlFIONBIO is ErrBlockingMode, and what is not among the codes is EOPNOTSUPP, all without asking the kernel
+// (A59).
 func (s *Socket) IOControl(code IOControlCode, in, out []byte) (int, error) {
 	n, err := s.ioControl(code, out)
 	if err != nil {

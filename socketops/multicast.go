@@ -18,8 +18,8 @@ type MulticastGroup4 struct {
 	IfIndex int
 }
 
-// MulticastGroup6 is a group of IPv6 on an interface, which is given by number, or as 0 by the zone of the group, or not
-// at all.
+// MulticastGroup6 is a group of IPv6 on an interface, which is given by number, or as 0 by the zone of the group, or
+// not at all.
 type MulticastGroup6 struct {
 	Group   netip.Addr
 	IfIndex int
@@ -29,7 +29,8 @@ type MulticastGroup6 struct {
 // EINVAL, no such interface ENODEV, and a group that it is in already EADDRINUSE.
 func (s *Socket) JoinGroup4(g MulticastGroup4) error { return s.membership4(OptAddMembership, g) }
 
-// LeaveGroup4 ends JoinGroup4 of the same group: IP_DROP_MEMBERSHIP. A group that the socket is not in is EADDRNOTAVAIL.
+// LeaveGroup4 ends JoinGroup4 of the same group: IP_DROP_MEMBERSHIP. A group that the socket is not in is
+// EADDRNOTAVAIL.
 func (s *Socket) LeaveGroup4(g MulticastGroup4) error { return s.membership4(OptDropMembership, g) }
 
 func (s *Socket) membership4(name Option, g MulticastGroup4) error {
@@ -100,8 +101,8 @@ func (s *Socket) SetMulticastInterface4Addr(a netip.Addr) error {
 	return s.setOption(optionKey{LevelIP, OptMulticastInterface}, a.AsSlice())
 }
 
-// MulticastInterface4 returns what SetMulticastInterface4Addr has set. It is 0.0.0.0 where nothing was, or a number, which
-// the kernel does not tell.
+// MulticastInterface4 returns what SetMulticastInterface4Addr has set. It is 0.0.0.0 where nothing was, or a number,
+// which the kernel does not tell.
 func (s *Socket) MulticastInterface4() (netip.Addr, error) {
 	var b [4]byte
 	if _, err := s.OptionBytes(LevelIP, OptMulticastInterface, b[:]); err != nil {
@@ -124,8 +125,8 @@ func (s *Socket) MulticastInterface6() (ifindex int, err error) {
 	return s.OptionInt(LevelIPv6, OptMulticastInterface)
 }
 
-// SetMulticastTTL sets how many routers a datagram to a group passes, 0 to 255; others are EINVAL: IP_MULTICAST_TTL, and
-// on sockets of IPv6 IPV6_MULTICAST_HOPS too. At first it is 1.
+// SetMulticastTTL sets how many routers a datagram to a group passes, 0 to 255; others are EINVAL: IP_MULTICAST_TTL,
+// and on sockets of IPv6 IPV6_MULTICAST_HOPS too. At first it is 1.
 func (s *Socket) SetMulticastTTL(n int) error {
 	if n < 0 || n > math.MaxUint8 {
 		return opError("setsockopt", unix.EINVAL)
@@ -136,8 +137,8 @@ func (s *Socket) SetMulticastTTL(n int) error {
 // MulticastTTL returns what SetMulticastTTL sets.
 func (s *Socket) MulticastTTL() (int, error) { return s.OptionInt(s.levelIP(), OptMulticastTimeToLive) }
 
-// SetMulticastLoopback says whether this machine receives what it sends to groups that it is in, which it does at first:
-// IP_MULTICAST_LOOP, and on sockets of IPv6 IPV6_MULTICAST_LOOP too.
+// SetMulticastLoopback says whether this machine receives what it sends to groups that it is in, which it does at
+// first: IP_MULTICAST_LOOP, and on sockets of IPv6 IPV6_MULTICAST_LOOP too.
 func (s *Socket) SetMulticastLoopback(on bool) error {
 	return s.setOptionIP(OptMulticastLoopback, asInt(on))
 }
@@ -156,8 +157,8 @@ func mreqn(group, local netip.Addr, ifindex int) []byte {
 	return binary.NativeEndian.AppendUint32(b, uint32(ifindex))
 }
 
-// multicastInterface is what OptMulticastInterface of LevelIP sets for a number: the four bytes of an address as they are
-// in memory, or the number of an interface behind a byte of 0 (A61).
+// multicastInterface is what OptMulticastInterface of LevelIP sets for a number: the four bytes of an address as they
+// are in memory, or the number of an interface behind a byte of 0 (A61).
 func multicastInterface(v int) ([]byte, error) {
 	if int64(v) < math.MinInt32 || int64(v) > math.MaxUint32 {
 		return nil, unix.EINVAL

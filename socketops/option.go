@@ -12,12 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// SetOptionInt wraps setsockopt(2) for an option whose value is a number, of 32 bits: others are EINVAL. An option that
-// Linux does not have is EOPNOTSUPP, and the socket can be used on (N18).
+// SetOptionInt wraps setsockopt(2) for an option whose value is a number, of 32 bits: others are EINVAL. An option
+// that Linux does not have is EOPNOTSUPP, and the socket can be used on (N18).
 //
-// The two time-outs are milliseconds, as SetReadTimeout and SetWriteTimeout have them. OptMulticastInterface of LevelIP
-// is an address as it is in memory, first byte first, or 0.x.y.z with the number of an interface (A61). OptFastOpen is
-// remembered, and what the kernel says about it is not an error (N31).
+// The two time-outs are milliseconds, as SetReadTimeout and SetWriteTimeout have them. OptMulticastInterface of
+// LevelIP is an address as it is in memory, first byte first, or 0.x.y.z with the number of an interface (A61).
+// OptFastOpen is remembered, and what the kernel says about it is not an error (N31).
 func (s *Socket) SetOptionInt(level Level, name Option, v int) error {
 	k := optionKey{level, name}
 	switch k {
@@ -44,8 +44,8 @@ func (s *Socket) SetOptionInt(level Level, name Option, v int) error {
 
 // OptionInt wraps getsockopt(2) for an option whose value is a number. OptError is the errno of the error that the
 // socket has come to, or 0, at any level; the kernel forgets it with that, see SocketError. The time-outs are
-// milliseconds, rounded up, and what SetReadTimeout and SetWriteTimeout have set. OptFastOpen is what was set last where
-// the kernel does not tell (N31).
+// milliseconds, rounded up, and what SetReadTimeout and SetWriteTimeout have set. OptFastOpen is what was set last
+// where the kernel does not tell (N31).
 func (s *Socket) OptionInt(level Level, name Option) (int, error) {
 	k := optionKey{level, name}
 	switch k {
@@ -73,16 +73,16 @@ func (s *Socket) SetOptionBytes(level Level, name Option, b []byte) error {
 	return s.setOption(optionKey{level, name}, b)
 }
 
-// OptionBytes wraps getsockopt(2): it reads as much of an option's value as b holds, and returns how much that is. Where
-// b is empty the call is made all the same, and reads nothing, though OptError is forgotten with it. Two options want
-// exactly 4 bytes: OptReuseAddress (also as OptExclusiveAddressUse), or it is EINVAL, and OptType, or it is EOPNOTSUPP
-// (A70).
+// OptionBytes wraps getsockopt(2): it reads as much of an option's value as b holds, and returns how much that is.
+// Where b is empty the call is made all the same, and reads nothing, though OptError is forgotten with it. Two
+// options want exactly 4 bytes: OptReuseAddress (also as OptExclusiveAddressUse), or it is EINVAL, and OptType, or it
+// is EOPNOTSUPP (A70).
 func (s *Socket) OptionBytes(level Level, name Option, b []byte) (int, error) {
 	return s.getOption(optionKey{level, name}, b)
 }
 
-// SetRawOption wraps setsockopt(2) with the kernel's own numbers of level and option, and nothing in between. A nil value
-// is EFAULT, an empty one is not. Then it is not known any more what was set: see Exposed.
+// SetRawOption wraps setsockopt(2) with the kernel's own numbers of level and option, and nothing in between. A nil
+// value is EFAULT, an empty one is not. Then it is not known any more what was set: see Exposed.
 func (s *Socket) SetRawOption(level, name int, b []byte) error {
 	if b == nil {
 		return opError("setsockopt", unix.EFAULT)
@@ -96,8 +96,8 @@ func (s *Socket) SetRawOption(level, name int, b []byte) error {
 	return err
 }
 
-// RawOption wraps getsockopt(2) with the kernel's own numbers of level and option, and returns how many bytes of b hold
-// the value.
+// RawOption wraps getsockopt(2) with the kernel's own numbers of level and option, and returns how many bytes of b
+// hold the value.
 func (s *Socket) RawOption(level, name int, b []byte) (n int, err error) {
 	err = s.control("getsockopt", func(fd int) error {
 		n, err = sysGetsockopt(fd, kernelOption{level, name}, b)

@@ -49,8 +49,8 @@ func (s *Socket) KeepAliveInterval() (time.Duration, error) {
 	return s.seconds(OptTCPKeepAliveInterval)
 }
 
-// SetKeepAliveCount sets how many probes in a row end the connection when they stay without an answer: TCP_KEEPCNT, of 1
-// to 127.
+// SetKeepAliveCount sets how many probes in a row end the connection when they stay without an answer: TCP_KEEPCNT,
+// of 1 to 127.
 func (s *Socket) SetKeepAliveCount(n int) error {
 	return s.SetOptionInt(LevelTCP, OptTCPKeepAliveCount, n)
 }
@@ -77,8 +77,8 @@ func roundUp(d, unit time.Duration) int64 {
 	return n
 }
 
-// SetReuseAddress says whether other sockets that say so too can be bound to the same address: SO_REUSEPORT, which among
-// listening sockets shares out the connections, and SO_REUSEADDR (N27).
+// SetReuseAddress says whether other sockets that say so too can be bound to the same address: SO_REUSEPORT, which
+// among listening sockets shares out the connections, and SO_REUSEADDR (N27).
 func (s *Socket) SetReuseAddress(on bool) error {
 	return s.SetOptionInt(LevelSocket, OptReuseAddress, asInt(on))
 }
@@ -103,7 +103,8 @@ type Linger struct {
 	Seconds int // 0 to 65535
 }
 
-// SetLinger sets SO_LINGER. Seconds out of range are EINVAL where Linger is enabled, and do not matter otherwise (A66).
+// SetLinger sets SO_LINGER. Seconds out of range are EINVAL where Linger is enabled, and do not matter otherwise
+// (A66).
 func (s *Socket) SetLinger(l Linger) error {
 	if !l.Enabled {
 		l.Seconds = 0
@@ -129,8 +130,8 @@ func (s *Socket) Linger() (Linger, error) {
 // bound it is EINVAL.
 func (s *Socket) SetV6Only(on bool) error { return s.SetOptionInt(LevelIPv6, OptIPv6Only, asInt(on)) }
 
-// V6Only returns what the kernel has: it sets IPV6_V6ONLY when the socket is bound to an address that is not of IPv4, and
-// not the unspecified one.
+// V6Only returns what the kernel has: it sets IPV6_V6ONLY when the socket is bound to an address that is not of IPv4,
+// and not the unspecified one.
 func (s *Socket) V6Only() (bool, error) { return s.flag(LevelIPv6, OptIPv6Only) }
 
 // SetDualMode is SetV6Only of the opposite. On sockets that are not of IPv6 it is EOPNOTSUPP (N04).
@@ -165,8 +166,8 @@ func (s *Socket) SetBroadcast(on bool) error {
 // Broadcast returns what SetBroadcast sets.
 func (s *Socket) Broadcast() (bool, error) { return s.flag(LevelSocket, OptBroadcast) }
 
-// SetDontFragment says whether packets of IPv4 that are too long for the way fail with EMSGSIZE instead of being cut into
-// fragments: IP_MTU_DISCOVER (N28).
+// SetDontFragment says whether packets of IPv4 that are too long for the way fail with EMSGSIZE instead of being cut
+// into fragments: IP_MTU_DISCOVER (N28).
 func (s *Socket) SetDontFragment(on bool) error {
 	return s.SetOptionInt(LevelIP, OptDontFragment, asInt(on))
 }
@@ -194,8 +195,8 @@ func (s *Socket) levelIP() Level {
 	return LevelIP
 }
 
-// setOptionIP sets an option of the socket's own version of IP, and on a socket of IPv6 that of IPv4 for the packets of
-// dual mode, which raw sockets do not have.
+// setOptionIP sets an option of the socket's own version of IP, and on a socket of IPv6 that of IPv4 for the packets
+// of dual mode, which raw sockets do not have.
 func (s *Socket) setOptionIP(name Option, v int) error {
 	err := s.SetOptionInt(s.levelIP(), name, v)
 	if err != nil || s.family != unix.AF_INET6 || s.typ == unix.SOCK_RAW {
@@ -204,8 +205,8 @@ func (s *Socket) setOptionIP(name Option, v int) error {
 	return s.SetOptionInt(LevelIP, name, v)
 }
 
-// SetRecvBuffer sets how many bytes wait to be received: SO_RCVBUF, of which the kernel sets twice the value for its own
-// needs, and no more than net.core.rmem_max. Less than 0 is EINVAL.
+// SetRecvBuffer sets how many bytes wait to be received: SO_RCVBUF, of which the kernel sets twice the value for its
+// own needs, and no more than net.core.rmem_max. Less than 0 is EINVAL.
 func (s *Socket) SetRecvBuffer(bytes int) error { return s.setBuffer(OptReceiveBuffer, bytes) }
 
 // RecvBuffer returns the size that the kernel has set.
@@ -225,8 +226,8 @@ func (s *Socket) setBuffer(name Option, bytes int) error {
 	return s.SetOptionInt(LevelSocket, name, bytes)
 }
 
-// SetFastOpen says whether TCP fast open is wanted: TCP_FASTOPEN. It is a wish: that the kernel refuses is no error, and
-// only a closed socket is (N31).
+// SetFastOpen says whether TCP fast open is wanted: TCP_FASTOPEN. It is a wish: that the kernel refuses is no error,
+// and only a closed socket is (N31).
 func (s *Socket) SetFastOpen(on bool) error { return s.SetOptionInt(LevelTCP, OptFastOpen, asInt(on)) }
 
 // FastOpen returns what SetFastOpen has said, at first false.

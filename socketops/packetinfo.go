@@ -15,8 +15,9 @@ const (
 	packetInfoOff // by SetRecvPacketInfo, and RecvMsg leaves it at that
 )
 
-// SetRecvPacketInfo says whether the kernel is to tell how packets come, which RecvMsg has it do from its first use on
-// unless it was told before. Packets that came earlier may have no PacketInfo. Sockets that are not of IP have EOPNOTSUPP.
+// SetRecvPacketInfo says whether the kernel is to tell how packets come, which RecvMsg has it do from its first use
+// on unless it was told before. Packets that came earlier may have no PacketInfo. Sockets that are not of IP have
+// EOPNOTSUPP.
 func (s *Socket) SetRecvPacketInfo(on bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -31,8 +32,8 @@ func (s *Socket) SetRecvPacketInfo(on bool) error {
 	return err
 }
 
-// needPacketInfo tells the kernel that packet information is wanted, where it was told nothing yet (N17). A stream has no
-// packets to tell about.
+// needPacketInfo tells the kernel that packet information is wanted, where it was told nothing yet (N17). A stream
+// has no packets to tell about.
 func (s *Socket) needPacketInfo() error {
 	if s.packetInfo.Load() != packetInfoUnset || s.isStream() || s.family != unix.AF_INET && s.family != unix.AF_INET6 {
 		return nil
@@ -49,9 +50,9 @@ func (s *Socket) needPacketInfo() error {
 	return err
 }
 
-// tellPacketInfo says to the kernel whether packet information is wanted. Sockets of IPv6 say it for the packets of IPv4
-// too, whether they take them now or not: dual mode can come later (A67). Raw sockets of IPv6 never take them, and have
-// no options of IPv4.
+// tellPacketInfo says to the kernel whether packet information is wanted. Sockets of IPv6 say it for the packets of
+// IPv4 too, whether they take them now or not: dual mode can come later (A67). Raw sockets of IPv6 never take them,
+// and have no options of IPv4.
 func (s *Socket) tellPacketInfo(fd int, on bool) error {
 	if s.family == unix.AF_INET6 {
 		err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, asInt(on))
@@ -62,8 +63,8 @@ func (s *Socket) tellPacketInfo(fd int, on bool) error {
 	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, asInt(on))
 }
 
-// checkDualModePacketInfo returns why packet information of IPv4 cannot be had on sockets of IPv6, which Linux can always
-// tell (A08).
+// checkDualModePacketInfo returns why packet information of IPv4 cannot be had on sockets of IPv6, which Linux can
+// always tell (A08).
 func checkDualModePacketInfo() error { return nil }
 
 // unmapped is an IPv4 address as it is outside of IPv6 sockets (N57), and any other address as it is.

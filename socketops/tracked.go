@@ -69,9 +69,9 @@ func (o *options) remember(k optionKey, apply func(fd int) error) {
 	o.set = append(o.set, setOption{k, apply})
 }
 
-// Exposed reports whether something was done to the socket's descriptor that another would not take over: an option was
-// set that is not remembered, such as SetBroadcast or one by SetRawOption, or the descriptor was handed out by Fd. A
-// connect that tries several addresses refuses such a socket, and a Disconnect for reuse loses what was set so.
+// Exposed reports whether something was done to the socket's descriptor that another would not take over: an option
+// was set that is not remembered, such as SetBroadcast or one by SetRawOption, or the descriptor was handed out by
+// Fd. A connect that tries several addresses refuses such a socket, and a Disconnect for reuse loses what was set so.
 func (s *Socket) Exposed() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,9 +94,9 @@ func (s *Socket) Fd() (fd int, err error) {
 	return fd, nil
 }
 
-// replay sets on a descriptor that takes the place of the socket's what was set on that, as it was asked for: the kernel
-// tells of a buffer twice the size (G08). The descriptor is the current one already, or an option that is set at the same
-// time can be lost. Options that fail do not keep the others from being set.
+// replay sets on a descriptor that takes the place of the socket's what was set on that, as it was asked for: the
+// kernel tells of a buffer twice the size (G08). The descriptor is the current one already, or an option that is set
+// at the same time can be lost. Options that fail do not keep the others from being set.
 func (s *Socket) replay(fd int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

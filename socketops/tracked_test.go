@@ -23,22 +23,25 @@ func fresh(t *testing.T, s *Socket) int {
 }
 
 func TestOptionsThatAreRemembered(t *testing.T) {
+	number := func(l Level, o Option, v int) func(*Socket) error {
+		return func(s *Socket) error { return s.SetOptionInt(l, o, v) }
+	}
 	for name, c := range map[string]struct {
 		open func(testing.TB) *Socket
 		set  func(*Socket) error
 	}{
 		"ReuseAddress":         {tcpSocket, func(s *Socket) error { return s.SetReuseAddress(true) }},
 		"KeepAlive":            {tcpSocket, func(s *Socket) error { return s.SetKeepAlive(true) }},
-		"DontRoute":            {tcpSocket, func(s *Socket) error { return s.SetOptionInt(LevelSocket, OptDontRoute, 1) }},
+		"DontRoute":            {tcpSocket, number(LevelSocket, OptDontRoute, 1)},
 		"Linger":               {tcpSocket, func(s *Socket) error { return s.SetLinger(Linger{true, 3}) }},
-		"OutOfBandInline":      {tcpSocket, func(s *Socket) error { return s.SetOptionInt(LevelSocket, OptOutOfBandInline, 1) }},
+		"OutOfBandInline":      {tcpSocket, number(LevelSocket, OptOutOfBandInline, 1)},
 		"ExclusiveAddressUse":  {tcpSocket, func(s *Socket) error { return s.SetExclusiveAddressUse(false) }},
 		"SendBuffer":           {tcpSocket, func(s *Socket) error { return s.SetSendBuffer(30000) }},
 		"ReceiveBuffer":        {tcpSocket, func(s *Socket) error { return s.SetRecvBuffer(30000) }},
-		"ReceiveLowWater":      {tcpSocket, func(s *Socket) error { return s.SetOptionInt(LevelSocket, OptReceiveLowWater, 4) }},
+		"ReceiveLowWater":      {tcpSocket, number(LevelSocket, OptReceiveLowWater, 4)},
 		"SendTimeout":          {tcpSocket, func(s *Socket) error { return s.SetWriteTimeout(time.Second) }},
 		"ReceiveTimeout":       {tcpSocket, func(s *Socket) error { return s.SetReadTimeout(time.Second) }},
-		"TypeOfService":        {tcpSocket, func(s *Socket) error { return s.SetOptionInt(LevelIP, OptTypeOfService, 8) }},
+		"TypeOfService":        {tcpSocket, number(LevelIP, OptTypeOfService, 8)},
 		"IPTimeToLive":         {tcpSocket, func(s *Socket) error { return s.SetTTL(8) }},
 		"IPv6Only":             {udp6Socket, func(s *Socket) error { return s.SetDualMode(true) }},
 		"NoDelay":              {tcpSocket, func(s *Socket) error { return s.SetNoDelay(true) }},
@@ -82,12 +85,14 @@ func sizeOf(k optionKey) int {
 
 func TestSocketIsExposed(t *testing.T) {
 	for name, set := range map[string]func(*Socket) error{
-		"N34 Broadcast":           func(s *Socket) error { return s.SetBroadcast(true) },
-		"N34 DontFragment":        func(s *Socket) error { return s.SetDontFragment(true) },
-		"N34 MulticastLoopback":   func(s *Socket) error { return s.SetMulticastLoopback(false) },
-		"A63 raw option":          func(s *Socket) error { return s.SetRawOption(unix.SOL_SOCKET, unix.SO_KEEPALIVE, intValue(1)) },
-		"A60 descriptor":          func(s *Socket) error { _, err := s.Fd(); return err },
-		"A60 bytes of an unknown": func(s *Socket) error { return s.SetOptionBytes(LevelSocket, OptBroadcast, intValue(1)) },
+		"N34 Broadcast":         func(s *Socket) error { return s.SetBroadcast(true) },
+		"N34 DontFragment":      func(s *Socket) error { return s.SetDontFragment(true) },
+		"N34 MulticastLoopback": func(s *Socket) error { return s.SetMulticastLoopback(false) },
+		"A63 raw option":        func(s *Socket) error { return s.SetRawOption(unix.SOL_SOCKET, unix.SO_KEEPALIVE, intValue(1)) },
+		"A60 descriptor":        func(s *Socket) error { _, err := s.Fd(); return err },
+		"A60 bytes": func(s *Socket) error {
+			return s.SetOptionBytes(LevelSocket, OptBroadcast, intValue(1))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := udpSocket(t)
