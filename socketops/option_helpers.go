@@ -78,7 +78,8 @@ func roundUp(d, unit time.Duration) int64 {
 }
 
 // SetReuseAddress says whether other sockets that say so too can be bound to the same address: SO_REUSEPORT, which
-// among listening sockets shares out the connections, and SO_REUSEADDR (N27).
+// among listening sockets shares out the connections, and SO_REUSEADDR (N27). Newer kernels have SO_REUSEPORT for
+// sockets of IP only, and EOPNOTSUPP for others.
 func (s *Socket) SetReuseAddress(on bool) error {
 	return s.SetOptionInt(LevelSocket, OptReuseAddress, asInt(on))
 }

@@ -29,7 +29,8 @@ func (s *Socket) setTimeout(k optionKey, d time.Duration) error {
 	if k.name == OptSendTimeout {
 		name, timeout = unix.SO_SNDTIMEO, &s.writeTimeout
 	}
-	tv := unix.NsecToTimeval(roundUp(d, time.Microsecond) * int64(time.Microsecond))
+	const most = math.MaxInt64 - int64(time.Microsecond) // as NsecToTimeval rounds up
+	tv := unix.NsecToTimeval(min(int64(d), most))
 	return s.applyOption(k, func(fd int) error {
 		err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, name, &tv)
 		if err == nil {

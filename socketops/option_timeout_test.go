@@ -4,6 +4,7 @@ package socketops
 
 import (
 	"context"
+	"math"
 	"testing"
 	"time"
 
@@ -50,6 +51,15 @@ func TestTimeoutOption(t *testing.T) {
 			require.Equal(t, 1, v)
 			sec, usec := kernel(t)
 			require.NotZero(t, sec+usec)
+		})
+		t.Run("A61 longest "+name, func(t *testing.T) {
+			require.NoError(t, set.set(s, math.MaxInt64))
+			require.Equal(t, time.Duration(math.MaxInt64), set.get(s))
+			sec, _ := kernel(t)
+			require.Positive(t, sec)
+			v, err := s.OptionInt(LevelSocket, set.option)
+			require.NoError(t, err)
+			require.Equal(t, math.MaxInt32, v)
 		})
 		t.Run("N23 no "+name, func(t *testing.T) {
 			require.NoError(t, set.set(s, 0))

@@ -16,8 +16,8 @@ const (
 )
 
 // SetRecvPacketInfo says whether the kernel is to tell how packets come, which RecvMsg has it do from its first use
-// on unless it was told before. Packets that came earlier may have no PacketInfo. Sockets that are not of IP have
-// EOPNOTSUPP.
+// on unless it was told before. Of packets that came earlier the interface can be missing, as 0. Sockets that are not
+// of IP have EOPNOTSUPP.
 func (s *Socket) SetRecvPacketInfo(on bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/internal/testutil"
 )
 
 // receiveFrom has a message go from one socket to the other, and returns what arrived.
@@ -60,7 +62,7 @@ func TestRecvMsgTellsPacketInfo(t *testing.T) {
 		require.Equal(t, sender, m.From)
 	})
 	for name, bound := range map[string]string{"any address": "[::]:0", "a mapped address": "[::ffff:127.0.0.1]:0"} {
-		t.Run("N57 IPv4 on a dual-mode socket bound to "+name, func(t *testing.T) {
+		t.Run("A67 N57 IPv4 on a dual-mode socket bound to "+name, func(t *testing.T) {
 			s, from := udp6Socket(t), udpSocket(t)
 			require.NoError(t, s.SetDualMode(true))
 			at, sender := bindOption(t, s, bound), bindOption(t, from, "127.0.0.1:0")
@@ -93,6 +95,15 @@ func TestRecvMsgTellsPacketInfo(t *testing.T) {
 		require.Zero(t, m.PacketInfo)
 		require.NoError(t, s.SetRecvPacketInfo(true))
 		require.Equal(t, PacketInfo{local4, lo}, receiveFrom(t, s, from, at).PacketInfo)
+	})
+	t.Run("N17 a stream has no packets", func(t *testing.T) {
+		_, fd := testutil.SocketPair(t, "tcp4")
+		own, err := unix.Dup(fd)
+		require.NoError(t, err)
+		s, err := engine(t).FromFD(own)
+		require.NoError(t, err)
+		noMessage(t, s)
+		require.Zero(t, kernelInt(t, s, unix.IPPROTO_IP, unix.IP_PKTINFO))
 	})
 	t.Run("N17 other sockets have none", func(t *testing.T) {
 		a, b, err := engine(t).SocketPair(unix.SOCK_DGRAM)

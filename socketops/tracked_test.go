@@ -88,8 +88,10 @@ func TestSocketIsExposed(t *testing.T) {
 		"N34 Broadcast":         func(s *Socket) error { return s.SetBroadcast(true) },
 		"N34 DontFragment":      func(s *Socket) error { return s.SetDontFragment(true) },
 		"N34 MulticastLoopback": func(s *Socket) error { return s.SetMulticastLoopback(false) },
-		"A63 raw option":        func(s *Socket) error { return s.SetRawOption(unix.SOL_SOCKET, unix.SO_KEEPALIVE, intValue(1)) },
-		"A60 descriptor":        func(s *Socket) error { _, err := s.Fd(); return err },
+		"A63 raw option": func(s *Socket) error {
+			return s.SetRawOption(unix.SOL_SOCKET, unix.SO_KEEPALIVE, intValue(1))
+		},
+		"A60 descriptor": func(s *Socket) error { _, err := s.Fd(); return err },
 		"A60 bytes": func(s *Socket) error {
 			return s.SetOptionBytes(LevelSocket, OptBroadcast, intValue(1))
 		},
