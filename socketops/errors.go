@@ -95,7 +95,7 @@ func ended(ctx context.Context) error {
 	return &canceledError{context.Cause(ctx)}
 }
 
-// UnsupportedError says what is missing here. It is errors.ErrUnsupported.
+// UnsupportedError says what is missing here. It is errors.ErrUnsupported, and unix.EOPNOTSUPP.
 type UnsupportedError struct {
 	What string // what was asked for
 	Why  string // why there is no such thing
@@ -109,6 +109,9 @@ func (e *UnsupportedError) Error() string {
 
 // Is reports whether target is errors.ErrUnsupported.
 func (e *UnsupportedError) Is(target error) bool { return target == errors.ErrUnsupported }
+
+// Unwrap returns the errno by which the kernel says the same.
+func (e *UnsupportedError) Unwrap() error { return unix.EOPNOTSUPP }
 
 // Feature returns What.
 func (e *UnsupportedError) Feature() string { return e.What }

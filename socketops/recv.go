@@ -4,6 +4,7 @@ package socketops
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -111,6 +112,17 @@ func (s *Socket) RecvMsg(ctx context.Context, bufs [][]byte, f MsgFlags) (Msg, e
 	return s.recvMsg(ctx, bufs, f, wantPacketInfo)
 }
 
+// GoRecvMsg is RecvMsg in the background, as GoRecv is Recv. The list is copied, the buffers are not.
+func (s *Socket) GoRecvMsg(bufs [][]byte, f MsgFlags, done func(m Msg, err error)) *Op {
+	o, err := s.newRecvMsg(slices.Clone(bufs), f, wantPacketInfo)
+	if err != nil {
+		go done(Msg{}, err)
+		return &Op{&op{state: opOver}}
+	}
+	o.callback = func(o *op) { done(s.msg(o), o.fault()) }
+	return s.launch(o, s.ReadTimeout())
+}
+
 // want is what a recvmsg(2) is to tell.
 type want uint8
 
@@ -155,6 +167,11 @@ func (s *Socket) newRecvMsg(bufs [][]byte, f MsgFlags, w want) (*op, error) {
 	if err := f.check(); err != nil {
 		return nil, opError("recvmsg", err)
 	}
+	if w == wantPacketInfo {
+		if err := s.needPacketInfo(); err != nil {
+			return nil, err
+		}
+	}
 	o := newOp(opRecvMsg, int(f&^DontWait))
 	o.once = f&DontWait != 0
 	o.msg.bufs, o.msg.stream = bufs, s.isStream()
@@ -175,10 +192,11 @@ func (s *Socket) msg(o *op) Msg {
 	}
 	m := Msg{N: o.n, Flags: MsgFlags(o.msg.flags) & flagsReported}
 	if o.msg.nameLen > 0 {
-		m.From = parseAddr(o.msg.name[:min(o.msg.nameLen, MaxAddrLen)])
+		m.From = unmapped(parseAddr(o.msg.name[:min(o.msg.nameLen, MaxAddrLen)]))
 	}
 	if o.msg.control > 0 {
 		m.PacketInfo = parsePacketInfo(o.msg.controls[:o.msg.control])
+		m.PacketInfo.Addr = m.PacketInfo.Addr.Unmap()
 	}
 	return m
 }

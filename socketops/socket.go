@@ -30,6 +30,8 @@ type Socket struct {
 	nonBlocking  atomic.Bool // what SetBlocking has said (A37)
 	readTimeout  atomic.Int64
 	writeTimeout atomic.Int64
+	fastOpen     atomic.Bool  // what SetFastOpen has said
+	packetInfo   atomic.Int32 // whether the kernel was told to say how packets come, changes under mu
 
 	mu    sync.Mutex // guards state
 	state state
@@ -43,6 +45,7 @@ type state struct {
 	shut         ShutdownHow
 	listening    bool
 	boundPath    string // to be unlinked
+	options      options
 }
 
 // Socket wraps socket(2): it makes a socket of a family, type and protocol that the managed runtimes know (N01); others

@@ -1,0 +1,228 @@
+//go:build linux
+
+package socketops
+
+import (
+	"sync"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// fresh is a new descriptor such as could take the socket's place.
+func fresh(t *testing.T, s *Socket) int {
+	t.Helper()
+	fd, err := openSocket(s.family, s.typ, s.proto)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, unix.Close(fd)) })
+	return fd
+}
+
+func TestOptionsThatAreRemembered(t *testing.T) {
+	number := func(l Level, o Option, v int) func(*Socket) error {
+		return func(s *Socket) error { return s.SetOptionInt(l, o, v) }
+	}
+	for name, c := range map[string]struct {
+		open func(testing.TB) *Socket
+		set  func(*Socket) error
+	}{
+		"ReuseAddress":         {tcpSocket, func(s *Socket) error { return s.SetReuseAddress(true) }},
+		"KeepAlive":            {tcpSocket, func(s *Socket) error { return s.SetKeepAlive(true) }},
+		"DontRoute":            {tcpSocket, number(LevelSocket, OptDontRoute, 1)},
+		"Linger":               {tcpSocket, func(s *Socket) error { return s.SetLinger(Linger{true, 3}) }},
+		"OutOfBandInline":      {tcpSocket, number(LevelSocket, OptOutOfBandInline, 1)},
+		"ExclusiveAddressUse":  {tcpSocket, func(s *Socket) error { return s.SetExclusiveAddressUse(false) }},
+		"SendBuffer":           {tcpSocket, func(s *Socket) error { return s.SetSendBuffer(30000) }},
+		"ReceiveBuffer":        {tcpSocket, func(s *Socket) error { return s.SetRecvBuffer(30000) }},
+		"ReceiveLowWater":      {tcpSocket, number(LevelSocket, OptReceiveLowWater, 4)},
+		"SendTimeout":          {tcpSocket, func(s *Socket) error { return s.SetWriteTimeout(time.Second) }},
+		"ReceiveTimeout":       {tcpSocket, func(s *Socket) error { return s.SetReadTimeout(time.Second) }},
+		"TypeOfService":        {tcpSocket, number(LevelIP, OptTypeOfService, 8)},
+		"IPTimeToLive":         {tcpSocket, func(s *Socket) error { return s.SetTTL(8) }},
+		"IPv6Only":             {udp6Socket, func(s *Socket) error { return s.SetDualMode(true) }},
+		"NoDelay":              {tcpSocket, func(s *Socket) error { return s.SetNoDelay(true) }},
+		"TCPKeepAliveIdle":     {tcpSocket, func(s *Socket) error { return s.SetKeepAliveIdle(9 * time.Second) }},
+		"TCPKeepAliveInterval": {tcpSocket, func(s *Socket) error { return s.SetKeepAliveInterval(9 * time.Second) }},
+		"TCPKeepAliveCount":    {tcpSocket, func(s *Socket) error { return s.SetKeepAliveCount(3) }},
+		"FastOpen":             {tcpSocket, func(s *Socket) error { return s.SetFastOpen(true) }},
+	} {
+		t.Run("N34 "+name, func(t *testing.T) {
+			s := c.open(t)
+			require.NoError(t, c.set(s))
+			require.False(t, s.Exposed())
+			old, now := s.current.Load().fd, fresh(t, s)
+			require.NoError(t, s.replay(now))
+			for key := range trackedOptions {
+				if key.name == OptDebug {
+					continue
+				}
+				a, b := make([]byte, 64), make([]byte, 64)
+				na, errA := key.get(old, a[:sizeOf(key)])
+				nb, errB := key.get(now, b[:sizeOf(key)])
+				require.Equal(t, errA, errB, key)
+				require.Equal(t, a[:na], b[:nb], key)
+			}
+		})
+	}
+}
+
+const sizeofTimeval = int(unsafe.Sizeof(unix.Timeval{})) // SAFETY: nothing is pointed to.
+
+// sizeOf is how many bytes an option's value has.
+func sizeOf(k optionKey) int {
+	switch k.name {
+	case OptLinger:
+		return unix.SizeofLinger
+	case OptSendTimeout, OptReceiveTimeout:
+		return sizeofTimeval
+	}
+	return 4
+}
+
+func TestSocketIsExposed(t *testing.T) {
+	for name, set := range map[string]func(*Socket) error{
+		"N34 Broadcast":         func(s *Socket) error { return s.SetBroadcast(true) },
+		"N34 DontFragment":      func(s *Socket) error { return s.SetDontFragment(true) },
+		"N34 MulticastLoopback": func(s *Socket) error { return s.SetMulticastLoopback(false) },
+		"A63 raw option": func(s *Socket) error {
+			return s.SetRawOption(unix.SOL_SOCKET, unix.SO_KEEPALIVE, intValue(1))
+		},
+		"A60 descriptor": func(s *Socket) error { _, err := s.Fd(); return err },
+		"A60 bytes": func(s *Socket) error {
+			return s.SetOptionBytes(LevelSocket, OptBroadcast, intValue(1))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := udpSocket(t)
+			require.False(t, s.Exposed())
+			require.NoError(t, set(s))
+			require.True(t, s.Exposed())
+		})
+	}
+	t.Run("A60 failure does not", func(t *testing.T) {
+		s := udpSocket(t)
+		require.Error(t, s.SetMulticastInterface4(1<<24))
+		require.False(t, s.Exposed())
+	})
+	t.Run("A60 packet information does not", func(t *testing.T) {
+		s := udpSocket(t)
+		require.NoError(t, s.SetRecvPacketInfo(true))
+		require.False(t, s.Exposed())
+	})
+}
+
+func TestFd(t *testing.T) {
+	s := udpSocket(t)
+	fd, err := s.Fd()
+	require.NoError(t, err)
+	require.Equal(t, s.current.Load().fd, fd)
+	require.NoError(t, s.Close())
+	fd, err = s.Fd()
+	require.ErrorIs(t, err, ErrClosed)
+	require.Equal(t, -1, fd)
+}
+
+func TestReplay(t *testing.T) {
+	t.Run("N35 buffers are not doubled", func(t *testing.T) {
+		s := tcpSocket(t)
+		require.NoError(t, s.SetRecvBuffer(20000))
+		require.NoError(t, s.SetSendBuffer(30000))
+		fd := fresh(t, s)
+		for range 2 {
+			require.NoError(t, s.replay(fd))
+			v, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
+			require.NoError(t, err)
+			require.Equal(t, 40000, v)
+			v, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF)
+			require.NoError(t, err)
+			require.Equal(t, 60000, v)
+		}
+	})
+	t.Run("N35 the last value counts", func(t *testing.T) {
+		s := tcpSocket(t)
+		require.NoError(t, s.SetReuseAddress(true))
+		require.NoError(t, s.SetExclusiveAddressUse(true))
+		require.NoError(t, s.SetReuseAddress(true))
+		require.NoError(t, s.SetTTL(7))
+		require.NoError(t, s.SetTTL(9))
+		require.Len(t, s.state.options.set, 3)
+		fd := fresh(t, s)
+		require.NoError(t, s.replay(fd))
+		v, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR)
+		require.NoError(t, err)
+		require.Equal(t, 1, v)
+		v, err = unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TTL)
+		require.NoError(t, err)
+		require.Equal(t, 9, v)
+	})
+	t.Run("N04 dual mode that bind has ended", func(t *testing.T) {
+		s := udp6Socket(t)
+		require.NoError(t, s.SetDualMode(true))
+		bindOption(t, s, "[::1]:0")
+		dual, err := s.DualMode()
+		require.NoError(t, err)
+		require.False(t, dual, "an address of IPv6 takes IPv6 only")
+		fd := fresh(t, s)
+		require.NoError(t, s.replay(fd))
+		v, err := unix.GetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY)
+		require.NoError(t, err)
+		require.Zero(t, v)
+	})
+	t.Run("N17 packet information", func(t *testing.T) {
+		s := udpSocket(t)
+		require.NoError(t, s.SetRecvPacketInfo(true))
+		fd := fresh(t, s)
+		require.NoError(t, s.replay(fd))
+		v, err := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO)
+		require.NoError(t, err)
+		require.Equal(t, 1, v)
+	})
+	t.Run("N35 caller's bytes are not kept", func(t *testing.T) {
+		s := tcpSocket(t)
+		b := intValue(1)
+		require.NoError(t, s.SetOptionBytes(LevelSocket, OptKeepAlive, b))
+		b[0], b[3] = 0, 0
+		fd := fresh(t, s)
+		require.NoError(t, s.replay(fd))
+		v, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE)
+		require.NoError(t, err)
+		require.Equal(t, 1, v)
+	})
+	t.Run("N35 a failure does not keep the others", func(t *testing.T) {
+		s := tcpSocket(t)
+		require.NoError(t, s.SetNoDelay(true))
+		require.NoError(t, s.SetKeepAlive(true))
+		fd := fresh(t, udpSocket(t))
+		require.Error(t, s.replay(fd))
+		v, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE)
+		require.NoError(t, err)
+		require.Equal(t, 1, v)
+	})
+	t.Run("N34 concurrent use", func(t *testing.T) {
+		s := tcpSocket(t)
+		fd := fresh(t, s)
+		var all sync.WaitGroup
+		for i := range 4 {
+			all.Add(1)
+			go func() {
+				defer all.Done()
+				for n := range 50 {
+					assert.NoError(t, s.SetTTL(1+(i*50+n)%255))
+					assert.NoError(t, s.replay(fd))
+					assert.False(t, s.Exposed())
+				}
+			}()
+		}
+		all.Wait()
+		require.Equal(t, kernelInt(t, s, unix.IPPROTO_IP, unix.IP_TTL), func() int {
+			require.NoError(t, s.replay(fd))
+			v, err := unix.GetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_TTL)
+			require.NoError(t, err)
+			return v
+		}())
+	})
+}
