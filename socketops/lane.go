@@ -90,6 +90,9 @@ func (l *lane) drop(o *op) {
 
 // finish has the callback of an operation called that is over. mu is held.
 func (l *lane) finish(o *op) {
+	if o.timer != nil {
+		o.timer.Stop()
+	}
 	if l.finishedLast == nil {
 		l.finished = o
 	} else {

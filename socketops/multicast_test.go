@@ -24,8 +24,8 @@ var (
 // noInterface is a number that no interface has.
 const noInterface = 0xfffffe
 
-// loopback returns the number of the loopback interface.
-func loopback(t testing.TB) int {
+// loopbackOf returns the number of the loopback interface.
+func loopbackOf(t testing.TB) int {
 	t.Helper()
 	all, err := net.Interfaces()
 	require.NoError(t, err)
@@ -42,7 +42,7 @@ func loopback(t testing.TB) int {
 func networkOrder(b ...byte) int { return int(int32(binary.NativeEndian.Uint32(b))) }
 
 func TestMulticastInterface4(t *testing.T) {
-	s, lo := udpSocket(t), loopback(t)
+	s, lo := udpSocket(t), loopbackOf(t)
 	require.Less(t, lo, 256)
 	is := func(t *testing.T, want string) {
 		t.Helper()
@@ -92,7 +92,7 @@ func TestMulticastInterface4(t *testing.T) {
 }
 
 func TestMulticastInterface6(t *testing.T) {
-	s, lo := udp6Socket(t), loopback(t)
+	s, lo := udp6Socket(t), loopbackOf(t)
 	t.Run("N54 IPv6 by number", func(t *testing.T) {
 		require.NoError(t, s.SetMulticastInterface6(lo))
 		got, err := s.MulticastInterface6()
@@ -140,7 +140,7 @@ func TestMulticastTTLAndLoopback(t *testing.T) {
 }
 
 func TestMulticastGroup4(t *testing.T) {
-	lo := loopback(t)
+	lo := loopbackOf(t)
 	t.Run("A64 join by number and leave", func(t *testing.T) {
 		s, g := udpSocket(t), MulticastGroup4{Group: group4, IfIndex: lo}
 		require.NoError(t, s.JoinGroup4(g))
@@ -208,7 +208,7 @@ func arrives(t *testing.T, s, from *Socket, to Addr, info PacketInfo) {
 }
 
 func TestMulticastGroup6(t *testing.T) {
-	lo := loopback(t)
+	lo := loopbackOf(t)
 	t.Run("A65 join by number and leave", func(t *testing.T) {
 		s, g := udp6Socket(t), MulticastGroup6{Group: group6, IfIndex: lo}
 		require.NoError(t, s.JoinGroup6(g))

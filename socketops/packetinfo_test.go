@@ -39,7 +39,7 @@ func onPort(ip string, a Addr) Addr {
 }
 
 func TestRecvMsgTellsPacketInfo(t *testing.T) {
-	lo := loopback(t)
+	lo := loopbackOf(t)
 	t.Run("N17 IPv4 from the first use on", func(t *testing.T) {
 		s, from := udpSocket(t), udpSocket(t)
 		at, sender := bindOption(t, s, "0.0.0.0:0"), bindOption(t, from, "127.0.0.1:0")
@@ -148,7 +148,7 @@ func TestGoRecvMsgCallsBackOnce(t *testing.T) {
 	require.NoError(t, r.err)
 	require.Equal(t, "hello", string(b[:r.m.N]))
 	require.Equal(t, sender, r.m.From)
-	require.Equal(t, PacketInfo{local4, loopback(t)}, r.m.PacketInfo)
+	require.Equal(t, PacketInfo{local4, loopbackOf(t)}, r.m.PacketInfo)
 
 	s.GoRecvMsg([][]byte{b}, MsgFlags(1<<30), done)
 	require.ErrorIs(t, (<-results).err, unix.EOPNOTSUPP)

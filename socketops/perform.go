@@ -37,10 +37,14 @@ func (s *Socket) perform(ctx context.Context, o *op, timeout time.Duration) {
 
 // launch makes an operation whose callback is called when it is over, and returns at once.
 func (s *Socket) launch(o *op, timeout time.Duration) *Op {
-	if timeout > 0 {
-		o.timer = time.AfterFunc(timeout, func() { o.abandon(ErrTimeout) })
+	l := s.begin(context.Background(), o, s.nonBlocking.Load())
+	if l != nil && timeout > 0 {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if o.state != opOver {
+			o.timer = time.AfterFunc(timeout, func() { o.abandon(ErrTimeout) })
+		}
 	}
-	s.begin(context.Background(), o, s.nonBlocking.Load())
 	return &Op{o}
 }
 
@@ -53,6 +57,9 @@ func (o *Op) Cancel() { o.op.abandon(errCanceled) }
 
 // abandon cancels an operation, if it waits.
 func (o *op) abandon(reason error) {
+	if o.handle == nil {
+		return // It was refused before it began.
+	}
 	l := &o.handle.lanes[o.kind.direction()]
 	l.mu.Lock()
 	defer l.mu.Unlock()
