@@ -128,5 +128,5 @@ func (s *Socket) accepted(o *op) (*Socket, Addr, error) {
 		return nil, Addr{}, err
 	}
 	c.setConnected()
-	return c, parseAddr(o.msg.name[:min(o.msg.nameLen, MaxAddrLen)]), nil
+	return c, unmapped(parseAddr(o.msg.name[:min(o.msg.nameLen, MaxAddrLen)])), nil
 }

@@ -100,7 +100,7 @@ func (s *Socket) name(call string, trap uintptr) (a Addr, err error) {
 		if errno != 0 {
 			return errno
 		}
-		a = parseAddr(b[:min(size, MaxAddrLen)])
+		a = unmapped(parseAddr(b[:min(size, MaxAddrLen)]))
 		return nil
 	})
 	return a, err
