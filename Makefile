@@ -98,7 +98,7 @@ cross: ## Build for where there is no cgo, no Linux, or another processor
 		[ $$GOOS != linux ] || $(GO) test -c -o /dev/null ./... >/dev/null || exit; \
 	done
 
-fresh-test: ## Prove demo and test in bare containers (needs Docker and debootstrap)
+fresh-test: ## Prove demo and test in bare containers (needs Docker)
 	@./scripts/fresh-test
 
 docker-test: ## Build the kernel matrix's image, and run the tests in containers of many kinds (needs Docker)

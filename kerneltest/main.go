@@ -115,7 +115,8 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	flags.BoolVar(&cfg.fetch, "fetch", false, "look for newer kernels than those in .cache/")
 	flags.BoolVar(&cfg.prepare, "prepare", false, "fetch the kernels and build the programs, and run nothing")
 	flags.BoolVar(&cfg.built, "built", false, "take the programs that -prepare built as they are")
-	flags.BoolVar(&cfg.update, "update", false, "rewrite kerneltest/expected with the skips of this run")
+	flags.BoolVar(&cfg.update, "update", false,
+		"write the skips of this run to kerneltest/expected, which keeps those of other packages")
 	if err := flags.Parse(args); err != nil {
 		return cfg, err
 	}

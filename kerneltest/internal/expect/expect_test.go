@@ -124,3 +124,10 @@ func TestCompare(t *testing.T) {
 		})
 	}
 }
+
+func TestUpdateKeepsWhatIsOfOtherPackages(t *testing.T) {
+	old, err := Parse(header + "\n[bundle]\nuring TestGone\nuring/other TestKept\n")
+	require.NoError(t, err)
+	updated := old.Update(run(map[string]string{"TestNew": "bundle", "TestRan": ""}))
+	require.Equal(t, header+"\n[bundle]\nuring TestNew\nuring/other TestKept\n", updated.String())
+}

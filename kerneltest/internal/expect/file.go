@@ -69,6 +69,15 @@ const module = "github.com/sockring/"
 
 func short(path string) string { return strings.TrimPrefix(path, module) }
 
+// Update returns the list with the skips of a run in the place of what it has of the run's packages. What it has of
+// others stays.
+func (l List) Update(r result.Run) List {
+	kept := slices.DeleteFunc(slices.Clone(l), func(e entry) bool {
+		return slices.ContainsFunc(r.Packages, func(p result.Package) bool { return short(p.Path) == e.pkg })
+	})
+	return append(kept, Of(r)...)
+}
+
 // Compare returns how the skips of a run differ from the list, as failures. An entry about tests that the run did not
 // have, as it was told to run others, is no difference.
 func (l List) Compare(r result.Run) []result.Failure {
