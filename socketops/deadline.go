@@ -11,10 +11,14 @@ type deadline struct {
 	passed bool
 }
 
-// setDeadline has the operations that wait, and those to come, end with ErrTimeout at t.
-func (l *lane) setDeadline(t time.Time) {
+// setDeadline has the operations that wait, and those to come, end with ErrTimeout at t. It reports false where the
+// socket got another lane, whose deadline it is.
+func (l *lane) setDeadline(t time.Time) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.stopped == errReplaced {
+		return false
+	}
 	l.deadline.at, l.deadline.passed = t, false
 	if l.deadline.timer != nil {
 		l.deadline.timer.Stop()
@@ -28,6 +32,7 @@ func (l *lane) setDeadline(t time.Time) {
 	default:
 		l.deadline.timer.Reset(left)
 	}
+	return true
 }
 
 // deadlinePassed is called by the timer, which may be late: the deadline can have been moved since.

@@ -3,6 +3,7 @@
 package socketops
 
 import (
+	"errors"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,9 @@ type handle struct {
 
 	portMu sync.Mutex // guards port; taken after a lane's mu
 	port   port       // what the engine knows of the socket, from the first wait on
+
+	watchMu  sync.Mutex // guards watchers; taken last
+	watchers map[*readiness]struct{}
 }
 
 // handleClosed is set in refs once the handle is being closed.
@@ -73,6 +77,7 @@ func (h *handle) shut() bool {
 			if refs == 0 {
 				close(h.idle)
 			}
+			h.wakeWatchers()
 			return true
 		}
 	}
@@ -110,6 +115,20 @@ func (h *handle) closePort() {
 		h.port.close()
 		h.port = nil
 	}
+}
+
+// end closes a handle whose lanes are stopped, and removes the path that it was bound to, or "".
+func (h *handle) end(path string) error {
+	h.shut()
+	<-h.idle
+	h.closePort()
+	err := h.closeFD()
+	if path != "" {
+		if rm := unix.Unlink(path); rm != nil && rm != unix.ENOENT {
+			err = errors.Join(err, os.NewSyscallError("unlink", rm))
+		}
+	}
+	return opError("close", err)
 }
 
 // closeFD closes the descriptor. The kernel closes it whatever the result, so EINTR is none (N52).

@@ -4,7 +4,6 @@ package socketops
 
 import (
 	"errors"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,11 +20,13 @@ type Socket struct {
 	family Family
 	typ    Type
 	proto  Protocol
+	kernel Protocol // proto as the kernel has it
 
-	current atomic.Pointer[handle] // changes only by Disconnect for reuse
-	closing atomic.Bool
-	closed  chan struct{} // closed when Close has done its work
-	fault   error         // of Close
+	replacing sync.Mutex             // held while current changes, and while Close stops what is current
+	current   atomic.Pointer[handle] // changes only by replace
+	closing   atomic.Bool
+	closed    chan struct{} // closed when Close has done its work
+	fault     error         // of Close
 
 	nonBlocking  atomic.Bool // what SetBlocking has said (A37)
 	readTimeout  atomic.Int64
@@ -42,6 +43,7 @@ type state struct {
 	connected    bool // as far as is known
 	everConnect  bool
 	disconnected bool // by Disconnect
+	failed       bool // to connect
 	shut         ShutdownHow
 	listening    bool
 	boundPath    string // to be unlinked
@@ -91,7 +93,7 @@ func openSocket(f Family, t Type, p Protocol) (int, error) {
 
 // wrap makes a Socket of a descriptor, which it closes where it fails.
 func (e *Engine) wrap(fd int, f Family, t Type, p Protocol) (*Socket, error) {
-	s := &Socket{engine: e, family: f, typ: t, proto: p, closed: make(chan struct{})}
+	s := &Socket{engine: e, family: f, typ: t, proto: p, kernel: p, closed: make(chan struct{})}
 	s.current.Store(newHandle(fd))
 	if err := e.adopt(s); err != nil {
 		unix.Close(fd)
@@ -134,7 +136,7 @@ func (e *Engine) FromFD(fd int) (*Socket, error) {
 	}
 	s := &Socket{
 		engine: e, closed: make(chan struct{}),
-		family: Family(facts[0]), typ: Type(facts[1]), proto: Protocol(facts[2]),
+		family: Family(facts[0]), typ: Type(facts[1]), proto: Protocol(facts[2]), kernel: Protocol(facts[2]),
 	}
 	s.state.listening = facts[3] != 0
 	if _, err := unix.Getpeername(fd); err == nil {
@@ -164,7 +166,7 @@ func (s *Socket) isStream() bool { return s.typ == unix.SOCK_STREAM }
 func (s *Socket) setConnected() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state.connected, s.state.everConnect = true, true
+	s.state.connected, s.state.everConnect, s.state.failed = true, true, false
 }
 
 // acquire returns the socket's descriptor, kept open until release.
@@ -216,12 +218,18 @@ func (s *Socket) Close() error {
 		<-s.closed
 		return s.fault
 	}
+	s.replacing.Lock()
 	h := s.current.Load()
 	cut := h.stop(ErrClosed)
+	s.replacing.Unlock()
 	if cut && s.resets() {
 		_ = unix.SetsockoptLinger(h.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
 	}
-	s.fault = s.end(h)
+	s.mu.Lock()
+	path := s.state.boundPath
+	s.state.boundPath = ""
+	s.mu.Unlock()
+	s.fault = h.end(path)
 	s.engine.forget(s)
 	close(s.closed)
 	return s.fault
@@ -232,24 +240,6 @@ func (s *Socket) resets() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.typ == unix.SOCK_STREAM && s.family != unix.AF_UNIX && !s.state.listening && s.state.shut&ShutWrite == 0
-}
-
-// end closes a handle whose lanes are stopped.
-func (s *Socket) end(h *handle) error {
-	h.shut()
-	<-h.idle
-	h.closePort()
-	s.mu.Lock()
-	path := s.state.boundPath
-	s.state.boundPath = ""
-	s.mu.Unlock()
-	err := h.closeFD()
-	if path != "" {
-		if rm := unix.Unlink(path); rm != nil && rm != unix.ENOENT {
-			err = errors.Join(err, os.NewSyscallError("unlink", rm))
-		}
-	}
-	return opError("close", err)
 }
 
 // SetDeadline sets when receives and sends, those that wait now and those to come, end with ErrTimeout. The zero time
@@ -265,11 +255,15 @@ func (s *Socket) SetReadDeadline(t time.Time) error { return s.setDeadline(t, re
 func (s *Socket) SetWriteDeadline(t time.Time) error { return s.setDeadline(t, sending) }
 
 func (s *Socket) setDeadline(t time.Time, d direction) error {
-	h, err := s.acquire()
-	if err != nil {
-		return opError("set deadline", err)
+	for {
+		h, err := s.acquire()
+		if err != nil {
+			return opError("set deadline", err)
+		}
+		set := h.lanes[d].setDeadline(t)
+		h.release()
+		if set {
+			return nil
+		}
 	}
-	defer h.release()
-	h.lanes[d].setDeadline(t)
-	return nil
 }
