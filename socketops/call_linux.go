@@ -36,6 +36,9 @@ func (o *op) call() int {
 	case opSendMsg:
 		return sysSendMsg(fd, &o.msg, o.flags)
 	case opSendFile:
+		if o.packets != nil {
+			return o.packets.call(fd, o)
+		}
 		return sysSendFile(fd, o)
 	case opAccept:
 		return sysAccept(fd, &o.msg)
@@ -122,6 +125,9 @@ func sysAccept(fd int, m *message) int {
 func (o *op) connect(fd int) int {
 	if !o.began {
 		o.began = true
+		if res, ok := o.connectEarly(fd); ok {
+			return res
+		}
 		// SAFETY: the kernel reads the name during the call.
 		_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&o.msg.name)),
 			uintptr(o.msg.nameLen))
@@ -159,15 +165,4 @@ func pollNow(fd int, events int16) (int16, error) {
 			return 0, err
 		}
 	}
-}
-
-// sysSendFile wraps sendfile(2).
-func sysSendFile(fd int, o *op) int {
-	const most = 0x7ffff000
-	n, err := unix.Sendfile(fd, o.fileFD, &o.off, int(min(o.left, most)))
-	if err != nil {
-		return -int(err.(unix.Errno))
-	}
-	o.off -= int64(n) // advance does that
-	return n
 }

@@ -30,7 +30,7 @@ const (
 
 func (s *Socket) connect(ctx context.Context, a Addr, try bool) error {
 	for pause := connectPauseMin; ; pause = min(2*pause, connectPauseMax) {
-		err := s.connectOnce(ctx, a, try)
+		_, err := s.connectOnce(ctx, a, nil, try)
 		if try || s.family != unix.AF_UNIX || !errors.Is(err, ErrWouldBlock) {
 			return err
 		}
@@ -54,21 +54,30 @@ func (s *Socket) pauseConnect(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (s *Socket) connectOnce(ctx context.Context, a Addr, try bool) error {
+// connectOnce makes one attempt, with early data where the kernel takes that, and returns how much it took.
+func (s *Socket) connectOnce(ctx context.Context, a Addr, early []byte, try bool) (int, error) {
 	if s.cannotConnect() {
-		return opError("connect", unix.EISCONN)
+		return 0, opError("connect", unix.EISCONN)
 	}
 	o := newOp(opConnect, 0)
 	defer o.recycle()
 	if err := o.msg.to(s.reachable(a)); err != nil {
-		return opError("connect", err)
+		return 0, opError("connect", err)
 	}
+	o.early = early
 	o.once = try || s.family == unix.AF_UNIX // which connects at once, or not at all
 	s.perform(ctx, o, 0)
-	if o.succeeded {
+	switch {
+	case o.succeeded:
 		s.setConnected()
+		return o.gone, nil
+	case o.err == ErrInProgress:
+		return o.gone, o.fault()
+	case o.err == ErrWouldBlock, o.err == unix.EISCONN, o.err == unix.EALREADY:
+	case o.began || o.lane != nil:
+		s.setFailed()
 	}
-	return o.fault()
+	return 0, o.fault()
 }
 
 // cannotConnect reports whether the socket was disconnected (A25), or is a connected one of a kind that connects once:
@@ -79,6 +88,13 @@ func (s *Socket) cannotConnect() bool {
 	return s.state.disconnected || s.state.everConnect && s.typ != unix.SOCK_DGRAM && s.typ != unix.SOCK_RAW
 }
 
+// setFailed notes that the descriptor is not to be used for another address (B19).
+func (s *Socket) setFailed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.failed = true
+}
+
 // TryFinishConnect says what has become of a connection that TryConnect has begun: nil where it is made, ErrInProgress
 // where it is not yet, or why it cannot be made, which it says once (A26).
 func (s *Socket) TryFinishConnect() error {
@@ -87,6 +103,7 @@ func (s *Socket) TryFinishConnect() error {
 		case res == -int(unix.EINPROGRESS):
 			return ErrInProgress
 		case res < 0:
+			s.setFailed()
 			return unix.Errno(-res)
 		}
 		s.setConnected()

@@ -32,8 +32,13 @@ type op struct {
 	fileFD int     // what opSendFile sends from
 	off    int64   // in the file
 	left   int64   // bytes of the file
+	copied []byte  // room for what is read and sent where sendfile(2) does not serve, or nil
 
-	began bool // connect(2) was called
+	packets *packets // what opSendFile sends one after the other, or nil
+
+	began bool   // connect(2) was called
+	early []byte // what is to go with the connection request, or nil
+	gone  int    // how much of early went
 
 	polling bool   // the request in flight only waits for the socket
 	ticket  uint64 // by which the driver knows the operation
@@ -141,8 +146,9 @@ func (o *op) advance(res int) verdict {
 	case opSend, opSendMsg:
 		left = o.msg.advance(res) > 0
 	case opSendFile:
-		o.off, o.left = o.off+int64(res), o.left-int64(res)
-		left = o.left > 0
+		if left = o.left > 0; o.packets != nil {
+			left = o.packets.left()
+		}
 	}
 	o.n += res
 	switch {

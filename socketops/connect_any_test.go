@@ -1,0 +1,255 @@
+//go:build linux
+
+package socketops
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/internal/testutil"
+)
+
+func TestConnectAnyTriesEachAddress(t *testing.T) { onEngines(t, testConnectAnyTriesEachAddress) }
+
+func testConnectAnyTriesEachAddress(t *testing.T, e *Engine) {
+	_, nobody := boundTCP(t, e)
+	_, somebody := listeningTCP(t, e)
+	ipv6 := netip.MustParseAddrPort("[::1]:1")
+
+	t.Run("A01 the first that answers, on a new descriptor", func(t *testing.T) {
+		s := freshTCP(t, e)
+		first := s.current.Load()
+		require.NoError(t, s.ConnectAny(lateContext(t),
+			[]netip.AddrPort{ipv6, nobody.AddrPort(), nobody.AddrPort(), somebody.AddrPort(), nobody.AddrPort()}))
+		require.NotSame(t, first, s.current.Load())
+		peer, err := s.PeerAddr()
+		require.NoError(t, err)
+		require.Equal(t, somebody, peer)
+	})
+	t.Run("A01 the descriptor stays where the first answers", func(t *testing.T) {
+		s := freshTCP(t, e)
+		first := s.current.Load()
+		require.NoError(t, s.ConnectAny(lateContext(t), []netip.AddrPort{somebody.AddrPort(), nobody.AddrPort()}))
+		require.Same(t, first, s.current.Load())
+	})
+	t.Run("B19 a new descriptor after a connect that failed", func(t *testing.T) {
+		s := freshTCP(t, e)
+		require.ErrorIs(t, s.Connect(lateContext(t), nobody), unix.ECONNREFUSED)
+		first := s.current.Load()
+		require.NoError(t, s.ConnectAny(lateContext(t), []netip.AddrPort{somebody.AddrPort()}))
+		require.NotSame(t, first, s.current.Load())
+	})
+	t.Run("B19 a new descriptor after a Try form that failed", func(t *testing.T) {
+		s := freshTCP(t, e)
+		require.ErrorIs(t, s.TryConnect(nobody), ErrInProgress)
+		_, err := s.Poll(lateContext(t), PollWrite, -1)
+		require.NoError(t, err)
+		require.ErrorIs(t, s.TryFinishConnect(), unix.ECONNREFUSED)
+		first := s.current.Load()
+		require.NoError(t, s.ConnectAny(lateContext(t), []netip.AddrPort{somebody.AddrPort()}))
+		require.NotSame(t, first, s.current.Load())
+	})
+	t.Run("B19 a connection is left alone", func(t *testing.T) {
+		a, b := tcpPair(t, e)
+		require.ErrorIs(t, a.ConnectAny(lateContext(t), []netip.AddrPort{somebody.AddrPort(), nobody.AddrPort()}),
+			unix.EISCONN)
+		require.ErrorIs(t, a.ConnectAny(lateContext(t), []netip.AddrPort{somebody.AddrPort(), nobody.AddrPort()}),
+			unix.EISCONN)
+		_, err := a.Send(lateContext(t), []byte("x"), 0)
+		require.NoError(t, err)
+		require.Len(t, receiveAll(t, b, 1), 1)
+	})
+	t.Run("N35 no descriptors are left over", func(t *testing.T) {
+		s := freshTCP(t, e)
+		before := openDescriptors(t)
+		require.ErrorIs(t, s.ConnectAny(lateContext(t), []netip.AddrPort{nobody.AddrPort(), nobody.AddrPort()}),
+			unix.ECONNREFUSED)
+		require.Equal(t, before, openDescriptors(t))
+	})
+	t.Run("A01 no address", func(t *testing.T) {
+		s := freshTCP(t, e)
+		require.ErrorIs(t, s.ConnectAny(lateContext(t), nil), unix.EINVAL)
+		require.ErrorIs(t, s.ConnectAny(lateContext(t), []netip.AddrPort{ipv6}), unix.EAFNOSUPPORT)
+		require.ErrorIs(t, s.ConnectAny(lateContext(t), []netip.AddrPort{nobody.AddrPort(), ipv6}),
+			unix.ECONNREFUSED)
+	})
+	t.Run("N35 an exposed socket", func(t *testing.T) {
+		s := freshTCP(t, e)
+		_, err := s.Fd()
+		require.NoError(t, err)
+		err = s.ConnectAny(lateContext(t), []netip.AddrPort{nobody.AddrPort(), somebody.AddrPort()})
+		require.ErrorIs(t, err, errors.ErrUnsupported)
+		require.NoError(t, s.ConnectAny(lateContext(t), []netip.AddrPort{somebody.AddrPort()}))
+	})
+	t.Run("A01 cancelled", func(t *testing.T) {
+		s := freshTCP(t, e)
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		first := s.current.Load()
+		require.ErrorIs(t, s.ConnectAny(ctx, []netip.AddrPort{nobody.AddrPort(), somebody.AddrPort()}), ErrCanceled)
+		require.NoError(t, s.ConnectAny(lateContext(t), []netip.AddrPort{somebody.AddrPort()}))
+		require.Same(t, first, s.current.Load(), "nothing had begun")
+	})
+	t.Run("A01 closed", func(t *testing.T) {
+		s := freshTCP(t, e)
+		require.NoError(t, s.Close())
+		require.ErrorIs(t, s.ConnectAny(lateContext(t), []netip.AddrPort{nobody.AddrPort(), somebody.AddrPort()}),
+			ErrClosed)
+	})
+	t.Run("A01 does not wait on a socket that does not", func(t *testing.T) {
+		s := freshTCP(t, e)
+		require.NoError(t, s.SetBlocking(false))
+		require.ErrorIs(t, s.ConnectAny(lateContext(t), []netip.AddrPort{somebody.AddrPort(), nobody.AddrPort()}),
+			ErrInProgress)
+	})
+	t.Run("A01 IPv6", func(t *testing.T) {
+		s, at := ipv6Listener(t, e)
+		c, err := e.Socket(unix.AF_INET6, unix.SOCK_STREAM, unix.IPPROTO_TCP)
+		require.NoError(t, err)
+		// A socket of IPv6 only cannot reach the first.
+		require.NoError(t, c.ConnectAny(lateContext(t), []netip.AddrPort{somebody.AddrPort(), at.AddrPort()}))
+		_, _, err = s.Accept(lateContext(t))
+		require.NoError(t, err)
+	})
+}
+
+func ipv6Listener(t testing.TB, e *Engine) (*Socket, Addr) {
+	t.Helper()
+	s, err := e.Socket(unix.AF_INET6, unix.SOCK_STREAM, unix.IPPROTO_TCP)
+	if err == nil {
+		err = s.Bind(IPAddr(netip.MustParseAddrPort("[::1]:0")))
+	}
+	if err != nil {
+		testutil.Skip(t, testutil.NeedsIPv6, "%v", err)
+	}
+	require.NoError(t, s.Listen(1))
+	a, err := s.LocalAddr()
+	require.NoError(t, err)
+	return s, a
+}
+
+func TestConnectDataConnectsAndSends(t *testing.T) { onEngines(t, testConnectDataConnectsAndSends) }
+
+func testConnectDataConnectsAndSends(t *testing.T, e *Engine) {
+	big := pattern(4 << 20)
+	for _, tt := range []struct {
+		name string
+		fast bool
+		data []byte
+	}{
+		{"A25 a little", false, []byte("hello")},
+		{"A25 nothing", false, nil},
+		{"A25 a lot", false, big},
+		{"N32 fast open, a little", true, []byte("hello")},
+		{"N32 fast open, nothing", true, nil},
+		{"N32 fast open, a lot", true, big},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			l, to := listeningTCP(t, e)
+			allowFastOpen(t, l)
+			for range 2 { // The second time the kernel can know the peer.
+				s := freshTCP(t, e)
+				if tt.fast {
+					allowFastOpen(t, s)
+				}
+				require.Equal(t, tt.fast, s.hasFastOpen())
+				type result struct {
+					n   int
+					err error
+				}
+				sent := make(chan result)
+				go func() {
+					n, err := s.ConnectData(lateContext(t), to, tt.data)
+					sent <- result{n, err}
+				}()
+				c, _, err := l.Accept(lateContext(t))
+				require.NoError(t, err)
+				require.Equal(t, string(tt.data), string(receiveAll(t, c, len(tt.data))))
+				require.Equal(t, result{len(tt.data), nil}, <-sent)
+				require.True(t, s.Connected())
+			}
+		})
+	}
+	t.Run("N32 data that goes with the request", func(t *testing.T) {
+		l, to := listeningTCP(t, e)
+		s := freshTCP(t, e)
+		needNoCookie(t, s)
+		n, err := s.connectOnce(lateContext(t), to, []byte("early"), false)
+		require.NoError(t, err)
+		require.Equal(t, 5, n)
+		n, err = s.Send(lateContext(t), []byte("late"), 0)
+		require.NoError(t, err)
+		require.Equal(t, 4, n)
+		c, _, err := l.Accept(lateContext(t))
+		require.NoError(t, err)
+		require.Equal(t, "earlylate", string(receiveAll(t, c, 9)))
+	})
+	t.Run("N32 data that goes, and nobody waits", func(t *testing.T) {
+		l, to := listeningTCP(t, e)
+		s := freshTCP(t, e)
+		needNoCookie(t, s)
+		require.NoError(t, s.SetBlocking(false))
+		n, err := s.ConnectData(lateContext(t), to, []byte("early"))
+		require.ErrorIs(t, err, ErrInProgress)
+		require.Equal(t, 5, n, "is on its way")
+		c, _, err := l.Accept(lateContext(t))
+		require.NoError(t, err)
+		require.Equal(t, "early", string(receiveAll(t, c, 5)))
+	})
+	for name, prepare := range map[string]func(testing.TB, *Socket){
+		"A25 refused":                          func(testing.TB, *Socket) {},
+		"N32 fast open, refused":               allowFastOpen,
+		"N32 fast open, refused with the data": needNoCookie,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, nobody := boundTCP(t, e)
+			s := freshTCP(t, e)
+			prepare(t, s)
+			n, err := s.ConnectData(lateContext(t), nobody, []byte("hello"))
+			require.Equal(t, &OpError{"connect", unix.ECONNREFUSED}, err)
+			require.Zero(t, n)
+		})
+	}
+	t.Run("A25 a send that fails is a send", func(t *testing.T) {
+		_, to := listeningTCP(t, e)
+		s := freshTCP(t, e)
+		s.writeTimeout.Store(int64(soon))
+		n, err := s.ConnectData(lateContext(t), to, make([]byte, 64<<20))
+		require.Equal(t, &OpError{"send", ErrTimeout}, err)
+		require.Positive(t, n)
+	})
+	t.Run("A25 disconnected", func(t *testing.T) {
+		a, _ := tcpPair(t, e)
+		_, to := listeningTCP(t, e)
+		require.NoError(t, a.Disconnect(false))
+		n, err := a.ConnectData(lateContext(t), to, []byte("x"))
+		require.Equal(t, &OpError{"connect", unix.EISCONN}, err)
+		require.Zero(t, n)
+	})
+	t.Run("N32 other sockets have no fast open", func(t *testing.T) {
+		s, err := e.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+		require.NoError(t, err)
+		require.False(t, s.hasFastOpen())
+	})
+}
+
+func allowFastOpen(t testing.TB, s *Socket) {
+	t.Helper()
+	require.NoError(t, s.control("setsockopt", func(fd int) error {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_FASTOPEN, 5)
+	}))
+}
+
+// needNoCookie has the first data already go with the connection request. Since 4.15.
+func needNoCookie(t testing.TB, s *Socket) {
+	t.Helper()
+	allowFastOpen(t, s)
+	require.NoError(t, s.control("setsockopt", func(fd int) error {
+		return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_FASTOPEN_NO_COOKIE, 1)
+	}))
+}

@@ -1,0 +1,68 @@
+//go:build linux
+
+package socketops_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/socketops"
+)
+
+// Poll waits for one socket, Select for many.
+func ExampleSocket_Poll() {
+	ctx := context.Background()
+	a, b, end := pair(unix.SOCK_STREAM)
+	defer end()
+	fmt.Println(must(b.Poll(ctx, socketops.PollRead, time.Millisecond)))
+	must(a.Send(ctx, []byte("x"), 0))
+	fmt.Println(must(b.Poll(ctx, socketops.PollRead, -1)))
+	both := []*socketops.Socket{a, b}
+	ready := must(a.Engine().Select(ctx, both, both, nil, 0))
+	fmt.Println(len(ready.Read), ready.Read[0] == b, len(ready.Write), len(ready.Error))
+	// Output:
+	// false
+	// true
+	// 1 true 2 0
+}
+
+// The classes of errors are those of the managed runtimes.
+func ExampleClassify() {
+	_, b, end := pair(unix.SOCK_STREAM)
+	defer end()
+	_, err := b.TryRecv(make([]byte, 1), 0)
+	class := socketops.Classify(err)
+	errno, ok := class.Errno()
+	fmt.Println(class, errno == unix.EAGAIN, ok)
+	// Output: WouldBlock true true
+}
+
+// A socket is connected, to the first of some addresses that answers, and disconnected, several times.
+func ExampleSocket_ConnectAny() {
+	ctx := context.Background()
+	engine := must(socketops.New())
+	defer engine.Close()
+	bound := func() *socketops.Socket {
+		s := must(engine.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP))
+		check(s.Bind(socketops.IPAddr(netip.MustParseAddrPort("127.0.0.1:0"))))
+		return s
+	}
+	deaf, listener := bound(), bound()
+	check(listener.Listen(16))
+	refuses, answers := must(deaf.LocalAddr()), must(listener.LocalAddr())
+
+	client := must(engine.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP))
+	check(client.ConnectAny(ctx, []netip.AddrPort{refuses.AddrPort(), answers.AddrPort()}))
+	fmt.Println(client.Connected(), must(client.PeerAddr()) == answers)
+	check(client.Disconnect(true))
+	fmt.Println(client.Connected())
+	fmt.Println(client.ConnectData(ctx, answers, []byte("hello")))
+	// Output:
+	// true true
+	// false
+	// 5 <nil>
+}
