@@ -6,6 +6,9 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"os"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -181,10 +184,9 @@ func testConnectDataConnectsAndSends(t *testing.T, e *Engine) {
 		needNoCookie(t, s)
 		n, err := s.connectOnce(lateContext(t), to, []byte("early"), false)
 		require.NoError(t, err)
-		require.Equal(t, 5, n)
-		n, err = s.Send(lateContext(t), []byte("late"), 0)
+		require.Equal(t, early(t, 5), n)
+		_, err = s.Send(lateContext(t), []byte("earlylate")[n:], 0)
 		require.NoError(t, err)
-		require.Equal(t, 4, n)
 		c, _, err := l.Accept(lateContext(t))
 		require.NoError(t, err)
 		require.Equal(t, "earlylate", string(receiveAll(t, c, 9)))
@@ -196,10 +198,10 @@ func testConnectDataConnectsAndSends(t *testing.T, e *Engine) {
 		require.NoError(t, s.SetBlocking(false))
 		n, err := s.ConnectData(lateContext(t), to, []byte("early"))
 		require.ErrorIs(t, err, ErrInProgress)
-		require.Equal(t, 5, n, "is on its way")
+		require.Equal(t, early(t, 5), n, "is on its way")
 		c, _, err := l.Accept(lateContext(t))
 		require.NoError(t, err)
-		require.Equal(t, "early", string(receiveAll(t, c, 5)))
+		require.Equal(t, "early"[:n], string(receiveAll(t, c, n)))
 	})
 	for name, prepare := range map[string]func(testing.TB, *Socket){
 		"A25 refused":                          func(testing.TB, *Socket) {},
@@ -252,4 +254,17 @@ func needNoCookie(t testing.TB, s *Socket) {
 	require.NoError(t, s.control("setsockopt", func(fd int) error {
 		return unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_FASTOPEN_NO_COOKIE, 1)
 	}))
+}
+
+// early is how many of n bytes go with a connection request: all, or none where the system does not allow that.
+func early(t testing.TB, n int) int {
+	t.Helper()
+	b, err := os.ReadFile("/proc/sys/net/ipv4/tcp_fastopen")
+	require.NoError(t, err)
+	mode, err := strconv.ParseUint(strings.TrimSpace(string(b)), 0, 32)
+	require.NoError(t, err)
+	if mode&1 == 0 {
+		return 0
+	}
+	return n
 }

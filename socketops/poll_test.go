@@ -5,6 +5,7 @@ package socketops
 import (
 	"context"
 	"math"
+	"os"
 	"testing"
 	"time"
 
@@ -165,6 +166,41 @@ func TestManyWaitsEndWithOneClose(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestWaitsHoldNoThread(t *testing.T) {
+	t.Run("A75 many waits, few threads", func(t *testing.T) {
+		e := engine(t)
+		a, _ := unixPair(t, e, unix.SOCK_STREAM)
+		before := threads(t)
+		errs := make(chan error)
+		const waits = 100
+		for range waits {
+			go func() {
+				_, err := a.Poll(lateContext(t), PollRead, -1)
+				errs <- err
+			}()
+		}
+		require.Eventually(t, func() bool {
+			h := a.current.Load()
+			h.watchMu.Lock()
+			defer h.watchMu.Unlock()
+			return len(h.watchers) == waits
+		}, late, time.Millisecond)
+		require.Less(t, threads(t), before+waits/2)
+		require.NoError(t, a.Close())
+		for range waits {
+			require.ErrorIs(t, <-errs, ErrClosed)
+		}
+	})
+}
+
+// threads is how many threads the process has.
+func threads(t testing.TB) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/task")
+	require.NoError(t, err)
+	return len(entries)
 }
 
 func TestSelectReturnsWhatIsReady(t *testing.T) {

@@ -5,11 +5,14 @@ package socketops
 import (
 	"context"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/internal/testutil"
 )
 
 func TestTrySendFileSendsWhatTheSocketTakes(t *testing.T) {
@@ -156,6 +159,29 @@ func position(t testing.TB, f *os.File) int64 {
 	at, err := f.Seek(0, 1)
 	require.NoError(t, err)
 	return at
+}
+
+func TestSendFileDoesWithoutTheSystemCall(t *testing.T) {
+	if !testutil.InChild() { // The filter stays for the life of the process.
+		child := testutil.ReExec(t, t.Name())
+		require.Zero(t, child.ExitCode, child.Output)
+		return
+	}
+	testutil.RefuseSyscalls(t, unix.ENOSYS, unix.SYS_SENDFILE)
+	t.Run("A19 ENOSYS", func(t *testing.T) {
+		e := engine(t)
+		data := pattern(1 << 20)
+		f := fileOf(t, data)
+		a, b := tcpPair(t, e)
+		sent := make(chan int64, 1)
+		a.GoSendFile(f, 0, -1, func(n int64, err error) { sent <- n })
+		require.Equal(t, data, receiveAll(t, b, len(data)))
+		require.EqualValues(t, len(data), <-sent)
+		n, err := a.SendPackets(lateContext(t), []Packet{{File: f, Count: 9}, {File: f, Offset: 1, Count: 9}}, 0)
+		require.NoError(t, err)
+		require.EqualValues(t, 18, n)
+		require.Equal(t, slices.Concat(data[:9], data[1:10]), receiveAll(t, b, 18))
+	})
 }
 
 func TestGoSendFileCallsBackOnce(t *testing.T) { onEngines(t, testGoSendFileCallsBackOnce) }
