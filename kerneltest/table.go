@@ -50,7 +50,11 @@ func table(out io.Writer, runs []result.Run, host []image.Package, elapsed time.
 func verdict(r result.Run) string {
 	switch {
 	case len(r.Failures) == 1:
-		return "RED: " + r.Failures[0].String()
+		text := strings.TrimPrefix(r.Failures[0].String(), "github.com/sockring/")
+		if len(text) > verdictMax {
+			text = text[:verdictMax] + " ..."
+		}
+		return "RED: " + text
 	case len(r.Failures) > 1:
 		return fmt.Sprintf("RED: %d failures", len(r.Failures))
 	case r.Absent != "":
@@ -58,6 +62,9 @@ func verdict(r result.Run) string {
 	}
 	return "green"
 }
+
+// verdictMax is how many bytes of a failure fit into the table.
+const verdictMax = 80
 
 // shorten returns the first lines of an output, indented.
 func shorten(output string) string {
