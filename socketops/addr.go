@@ -34,8 +34,8 @@ func IPAddr(ap netip.AddrPort) Addr {
 	return Addr{}
 }
 
-// UnixAddr is the address of a unix socket: a path, or with a leading @ or NUL byte a name in the abstract namespace. The
-// empty name is that of unnamed sockets; to bind to it is to ask the kernel for a name.
+// UnixAddr is the address of a unix socket: a path, or with a leading @ or NUL byte a name in the abstract namespace.
+// The empty name is that of unnamed sockets; to bind to it is to ask the kernel for a name.
 func UnixAddr(name string) Addr {
 	if strings.HasPrefix(name, "@") {
 		name = "\x00" + name[1:]
@@ -51,8 +51,8 @@ func VsockAddr(cid, port uint32) Addr {
 	return Addr{family: unix.AF_VSOCK, data: string(b[:])}
 }
 
-// PacketAddr is the address of a socket of packet(7): a protocol as on the wire, an interface, and a hardware address of
-// at most 8 bytes.
+// PacketAddr is the address of a socket of packet(7): a protocol as on the wire, an interface, and a hardware address
+// of at most 8 bytes.
 func PacketAddr(protocol uint16, ifindex int, hardware net.HardwareAddr) (Addr, error) {
 	if len(hardware) > 8 {
 		return Addr{}, opError("address", unix.EINVAL)
@@ -253,8 +253,8 @@ type PacketInfo struct {
 	IfIndex int
 }
 
-// parsePacketInfo reads control data (A09). A packet of IPv4 on a dual-mode socket brings both kinds, of which the one of
-// IPv4 says more (N16).
+// parsePacketInfo reads control data (A09). A packet of IPv4 on a dual-mode socket brings both kinds, of which the one
+// of IPv4 says more (N16).
 func parsePacketInfo(control []byte) (info PacketInfo) {
 	const header = unix.SizeofCmsghdr
 	for len(control) >= header {

@@ -23,7 +23,6 @@ func testConnectAnyTriesEachAddress(t *testing.T, e *Engine) {
 	_, nobody := boundTCP(t, e)
 	_, somebody := listeningTCP(t, e)
 	ipv6 := netip.MustParseAddrPort("[::1]:1")
-
 	t.Run("A01 the first that answers, on a new descriptor", func(t *testing.T) {
 		s := freshTCP(t, e)
 		first := s.current.Load()
@@ -161,19 +160,15 @@ func testConnectDataConnectsAndSends(t *testing.T, e *Engine) {
 					allowFastOpen(t, s)
 				}
 				require.Equal(t, tt.fast, s.hasFastOpen())
-				type result struct {
-					n   int
-					err error
-				}
-				sent := make(chan result)
+				sent := make(chan outcome)
 				go func() {
 					n, err := s.ConnectData(lateContext(t), to, tt.data)
-					sent <- result{n, err}
+					sent <- outcome{n, err}
 				}()
 				c, _, err := l.Accept(lateContext(t))
 				require.NoError(t, err)
 				require.Equal(t, string(tt.data), string(receiveAll(t, c, len(tt.data))))
-				require.Equal(t, result{len(tt.data), nil}, <-sent)
+				require.Equal(t, outcome{len(tt.data), nil}, <-sent)
 				require.True(t, s.Connected())
 			}
 		})

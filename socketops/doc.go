@@ -13,6 +13,6 @@
 //
 // A refusal of the kernel is an *OpError around a unix.Errno, so errors.Is(err, unix.ECONNRESET) holds, and Classify
 // sorts errors into the classes that the managed runtimes know. What would block, ran out of time, was cancelled or
-// closed satisfies what Go programs test for: os.ErrDeadlineExceeded, context.Canceled, net.ErrClosed. Partial transfers
-// return how much was transferred together with the error.
+// closed satisfies what Go programs test for: os.ErrDeadlineExceeded, context.Canceled, net.ErrClosed. Partial
+// transfers return how much was transferred together with the error.
 package socketops

@@ -25,7 +25,8 @@ const (
 	FastOpen MsgFlags = unix.MSG_FASTOPEN
 )
 
-const flagsKnown = OOB | Peek | DontRoute | Truncated | CtrlTrunc | ErrQueue | DontWait | EOR | WaitAll | More | FastOpen
+const flagsKnown = OOB | Peek | DontRoute | Truncated | CtrlTrunc | ErrQueue | DontWait | EOR |
+	WaitAll | More | FastOpen
 
 // check refuses flags that the package does not know, with EOPNOTSUPP, before the kernel sees them (N06).
 func (f MsgFlags) check() error {

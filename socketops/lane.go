@@ -150,8 +150,8 @@ func (l *lane) cancelLocked(o *op, reason error) bool {
 	return true
 }
 
-// cancelEach cancels all operations, and reports whether there were any. Those behind the head go first, so that none of
-// them gets its turn. mu is held.
+// cancelEach cancels all operations, and reports whether there were any. Those behind the head go first, so that none
+// of them gets its turn. mu is held.
 func (l *lane) cancelEach(reason error) (any bool) {
 	for l.first != nil && l.first.next != nil {
 		l.cancelLocked(l.first.next, reason)

@@ -161,8 +161,9 @@ func (o *op) advance(res int) verdict {
 	return opDone
 }
 
-// settle decides the result of an operation that is over. What was received wins over the reason why it should have been
-// cancelled, so that nothing is lost (B06, B07); a send that did not finish has both its bytes and the reason (B08).
+// settle decides the result of an operation that is over. What was received wins over the reason why it should have
+// been cancelled, so that nothing is lost (B06, B07); a send that did not finish has both its bytes and the reason
+// (B08).
 func (o *op) settle() {
 	o.state = opOver
 	if o.kind.direction() == receiving && o.n > 0 && o.err == nil {

@@ -10,153 +10,156 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// optionRows are options that are set to a number, and what the kernel then has.
+var optionRows = []struct {
+	name         string
+	open         func(testing.TB) *Socket
+	key          optionKey
+	kernel       kernelOption
+	set, kernels int
+}{
+	{
+		"A61 KeepAlive", tcpSocket,
+		optionKey{LevelSocket, OptKeepAlive},
+		kernelOption{unix.SOL_SOCKET, unix.SO_KEEPALIVE},
+		1, 1,
+	},
+	{
+		"A61 DontRoute", udpSocket,
+		optionKey{LevelSocket, OptDontRoute},
+		kernelOption{unix.SOL_SOCKET, unix.SO_DONTROUTE},
+		1, 1,
+	},
+	{
+		"A61 Broadcast", udpSocket,
+		optionKey{LevelSocket, OptBroadcast},
+		kernelOption{unix.SOL_SOCKET, unix.SO_BROADCAST},
+		1, 1,
+	},
+	{
+		"A61 OutOfBandInline", tcpSocket,
+		optionKey{LevelSocket, OptOutOfBandInline},
+		kernelOption{unix.SOL_SOCKET, unix.SO_OOBINLINE},
+		1, 1,
+	},
+	{
+		"A61 ReceiveLowWater", tcpSocket,
+		optionKey{LevelSocket, OptReceiveLowWater},
+		kernelOption{unix.SOL_SOCKET, unix.SO_RCVLOWAT},
+		9, 9,
+	},
+	{
+		"A61 TypeOfService", udpSocket,
+		optionKey{LevelIP, OptTypeOfService},
+		kernelOption{unix.IPPROTO_IP, unix.IP_TOS},
+		16, 16,
+	},
+	{
+		"A61 IPTimeToLive", udpSocket,
+		optionKey{LevelIP, OptIPTimeToLive},
+		kernelOption{unix.IPPROTO_IP, unix.IP_TTL},
+		33, 33,
+	},
+	{
+		"A61 MulticastTimeToLive", udpSocket,
+		optionKey{LevelIP, OptMulticastTimeToLive},
+		kernelOption{unix.IPPROTO_IP, unix.IP_MULTICAST_TTL},
+		7, 7,
+	},
+	{
+		"A61 MulticastLoopback", udpSocket,
+		optionKey{LevelIP, OptMulticastLoopback},
+		kernelOption{unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP},
+		0, 0,
+	},
+	{
+		"A61 PacketInformation", udpSocket,
+		optionKey{LevelIP, OptPacketInformation},
+		kernelOption{unix.IPPROTO_IP, unix.IP_PKTINFO},
+		1, 1,
+	},
+	{
+		"N28 DontFragment", udpSocket,
+		optionKey{LevelIP, OptDontFragment},
+		kernelOption{unix.IPPROTO_IP, unix.IP_MTU_DISCOVER},
+		1, unix.IP_PMTUDISC_DO,
+	},
+	{
+		"N28 Fragment", udpSocket,
+		optionKey{LevelIP, OptDontFragment},
+		kernelOption{unix.IPPROTO_IP, unix.IP_MTU_DISCOVER},
+		0, unix.IP_PMTUDISC_DONT,
+	},
+	{
+		"A61 NoDelay", tcpSocket,
+		optionKey{LevelTCP, OptNoDelay},
+		kernelOption{unix.IPPROTO_TCP, unix.TCP_NODELAY},
+		1, 1,
+	},
+	{
+		"A61 TCPKeepAliveCount", tcpSocket,
+		optionKey{LevelTCP, OptTCPKeepAliveCount},
+		kernelOption{unix.IPPROTO_TCP, unix.TCP_KEEPCNT},
+		5, 5,
+	},
+	{
+		"A61 TCPKeepAliveIdle", tcpSocket,
+		optionKey{LevelTCP, OptTCPKeepAliveIdle},
+		kernelOption{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE},
+		50, 50,
+	},
+	{
+		"A61 TCPKeepAliveInterval", tcpSocket,
+		optionKey{LevelTCP, OptTCPKeepAliveInterval},
+		kernelOption{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL},
+		6, 6,
+	},
+	{
+		"A61 IPv6 only", udp6Socket,
+		optionKey{LevelIPv6, OptIPv6Only},
+		kernelOption{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY},
+		0, 0,
+	},
+	{
+		"A61 IPv6 PacketInformation", udp6Socket,
+		optionKey{LevelIPv6, OptPacketInformation},
+		kernelOption{unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO},
+		1, 1,
+	},
+	{
+		"A61 IPv6 IPTimeToLive", udp6Socket,
+		optionKey{LevelIPv6, OptIPTimeToLive},
+		kernelOption{unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS},
+		3, 3,
+	},
+	{
+		"A61 IPv6 MulticastTimeToLive", udp6Socket,
+		optionKey{LevelIPv6, OptMulticastTimeToLive},
+		kernelOption{unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_HOPS},
+		4, 4,
+	},
+	{
+		"A61 IPv6 MulticastLoopback", udp6Socket,
+		optionKey{LevelIPv6, OptMulticastLoopback},
+		kernelOption{unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_LOOP},
+		0, 0,
+	},
+	{
+		"N27 ReuseAddress", tcpSocket,
+		optionKey{LevelSocket, OptReuseAddress},
+		kernelOption{unix.SOL_SOCKET, unix.SO_REUSEPORT},
+		1, 1,
+	},
+	{
+		"N27 ExclusiveAddressUse", tcpSocket,
+		optionKey{LevelSocket, OptExclusiveAddressUse},
+		kernelOption{unix.SOL_SOCKET, unix.SO_REUSEPORT},
+		0, 1,
+	},
+}
+
 func TestOptionIsSetAndRead(t *testing.T) {
-	for _, row := range []struct {
-		name         string
-		open         func(testing.TB) *Socket
-		key          optionKey
-		kernel       kernelOption
-		set, kernels int
-	}{
-		{
-			"A61 KeepAlive", tcpSocket,
-			optionKey{LevelSocket, OptKeepAlive},
-			kernelOption{unix.SOL_SOCKET, unix.SO_KEEPALIVE},
-			1, 1,
-		},
-		{
-			"A61 DontRoute", udpSocket,
-			optionKey{LevelSocket, OptDontRoute},
-			kernelOption{unix.SOL_SOCKET, unix.SO_DONTROUTE},
-			1, 1,
-		},
-		{
-			"A61 Broadcast", udpSocket,
-			optionKey{LevelSocket, OptBroadcast},
-			kernelOption{unix.SOL_SOCKET, unix.SO_BROADCAST},
-			1, 1,
-		},
-		{
-			"A61 OutOfBandInline", tcpSocket,
-			optionKey{LevelSocket, OptOutOfBandInline},
-			kernelOption{unix.SOL_SOCKET, unix.SO_OOBINLINE},
-			1, 1,
-		},
-		{
-			"A61 ReceiveLowWater", tcpSocket,
-			optionKey{LevelSocket, OptReceiveLowWater},
-			kernelOption{unix.SOL_SOCKET, unix.SO_RCVLOWAT},
-			9, 9,
-		},
-		{
-			"A61 TypeOfService", udpSocket,
-			optionKey{LevelIP, OptTypeOfService},
-			kernelOption{unix.IPPROTO_IP, unix.IP_TOS},
-			16, 16,
-		},
-		{
-			"A61 IPTimeToLive", udpSocket,
-			optionKey{LevelIP, OptIPTimeToLive},
-			kernelOption{unix.IPPROTO_IP, unix.IP_TTL},
-			33, 33,
-		},
-		{
-			"A61 MulticastTimeToLive", udpSocket,
-			optionKey{LevelIP, OptMulticastTimeToLive},
-			kernelOption{unix.IPPROTO_IP, unix.IP_MULTICAST_TTL},
-			7, 7,
-		},
-		{
-			"A61 MulticastLoopback", udpSocket,
-			optionKey{LevelIP, OptMulticastLoopback},
-			kernelOption{unix.IPPROTO_IP, unix.IP_MULTICAST_LOOP},
-			0, 0,
-		},
-		{
-			"A61 PacketInformation", udpSocket,
-			optionKey{LevelIP, OptPacketInformation},
-			kernelOption{unix.IPPROTO_IP, unix.IP_PKTINFO},
-			1, 1,
-		},
-		{
-			"N28 DontFragment", udpSocket,
-			optionKey{LevelIP, OptDontFragment},
-			kernelOption{unix.IPPROTO_IP, unix.IP_MTU_DISCOVER},
-			1, unix.IP_PMTUDISC_DO,
-		},
-		{
-			"N28 Fragment", udpSocket,
-			optionKey{LevelIP, OptDontFragment},
-			kernelOption{unix.IPPROTO_IP, unix.IP_MTU_DISCOVER},
-			0, unix.IP_PMTUDISC_DONT,
-		},
-		{
-			"A61 NoDelay", tcpSocket,
-			optionKey{LevelTCP, OptNoDelay},
-			kernelOption{unix.IPPROTO_TCP, unix.TCP_NODELAY},
-			1, 1,
-		},
-		{
-			"A61 TCPKeepAliveCount", tcpSocket,
-			optionKey{LevelTCP, OptTCPKeepAliveCount},
-			kernelOption{unix.IPPROTO_TCP, unix.TCP_KEEPCNT},
-			5, 5,
-		},
-		{
-			"A61 TCPKeepAliveIdle", tcpSocket,
-			optionKey{LevelTCP, OptTCPKeepAliveIdle},
-			kernelOption{unix.IPPROTO_TCP, unix.TCP_KEEPIDLE},
-			50, 50,
-		},
-		{
-			"A61 TCPKeepAliveInterval", tcpSocket,
-			optionKey{LevelTCP, OptTCPKeepAliveInterval},
-			kernelOption{unix.IPPROTO_TCP, unix.TCP_KEEPINTVL},
-			6, 6,
-		},
-		{
-			"A61 IPv6 only", udp6Socket,
-			optionKey{LevelIPv6, OptIPv6Only},
-			kernelOption{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY},
-			0, 0,
-		},
-		{
-			"A61 IPv6 PacketInformation", udp6Socket,
-			optionKey{LevelIPv6, OptPacketInformation},
-			kernelOption{unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO},
-			1, 1,
-		},
-		{
-			"A61 IPv6 IPTimeToLive", udp6Socket,
-			optionKey{LevelIPv6, OptIPTimeToLive},
-			kernelOption{unix.IPPROTO_IPV6, unix.IPV6_UNICAST_HOPS},
-			3, 3,
-		},
-		{
-			"A61 IPv6 MulticastTimeToLive", udp6Socket,
-			optionKey{LevelIPv6, OptMulticastTimeToLive},
-			kernelOption{unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_HOPS},
-			4, 4,
-		},
-		{
-			"A61 IPv6 MulticastLoopback", udp6Socket,
-			optionKey{LevelIPv6, OptMulticastLoopback},
-			kernelOption{unix.IPPROTO_IPV6, unix.IPV6_MULTICAST_LOOP},
-			0, 0,
-		},
-		{
-			"N27 ReuseAddress", tcpSocket,
-			optionKey{LevelSocket, OptReuseAddress},
-			kernelOption{unix.SOL_SOCKET, unix.SO_REUSEPORT},
-			1, 1,
-		},
-		{
-			"N27 ExclusiveAddressUse", tcpSocket,
-			optionKey{LevelSocket, OptExclusiveAddressUse},
-			kernelOption{unix.SOL_SOCKET, unix.SO_REUSEPORT},
-			0, 1,
-		},
-	} {
+	for _, row := range optionRows {
 		t.Run(row.name, func(t *testing.T) {
 			s := row.open(t)
 			require.NoError(t, s.SetOptionInt(row.key.level, row.key.name, row.set))

@@ -19,8 +19,8 @@ type Msg struct {
 }
 
 // TryRecv wraps recv(2): it receives what is there, up to len(b) bytes, without waiting. 0 bytes are the end of the
-// stream, or an empty datagram. With an empty b nothing is taken: the error is ErrWouldBlock until there is something to
-// receive, or the end (N15).
+// stream, or an empty datagram. With an empty b nothing is taken: the error is ErrWouldBlock until there is something
+// to receive, or the end (N15).
 func (s *Socket) TryRecv(b []byte, f MsgFlags) (int, error) {
 	if err := f.check(); err != nil {
 		return 0, opError("recv", err)
@@ -44,9 +44,9 @@ func (s *Socket) TryRecv(b []byte, f MsgFlags) (int, error) {
 	return tried(opRecv, n)
 }
 
-// Recv is TryRecv that waits until there is something, ctx ends, the deadline passes or the read time-out does. What has
-// arrived is returned even where ctx ends meanwhile, so that no cancellation loses data (B07). With WaitAll it waits until
-// b is full, and returns fewer bytes at the end of the stream or together with an error.
+// Recv is TryRecv that waits until there is something, ctx ends, the deadline passes or the read time-out does. What
+// has arrived is returned even where ctx ends meanwhile, so that no cancellation loses data (B07). With WaitAll it
+// waits until b is full, and returns fewer bytes at the end of the stream or together with an error.
 func (s *Socket) Recv(ctx context.Context, b []byte, f MsgFlags) (int, error) {
 	o, err := s.newRecv(b, f)
 	if err != nil {
@@ -57,8 +57,8 @@ func (s *Socket) Recv(ctx context.Context, b []byte, f MsgFlags) (int, error) {
 	return o.n, o.fault()
 }
 
-// GoRecv is Recv in the background: b is the operation's until done is called, once, with what Recv returns. Callbacks of
-// a socket's receives come in the order of the calls, on a goroutine of their own, perhaps before GoRecv returns.
+// GoRecv is Recv in the background: b is the operation's until done is called, once, with what Recv returns. Callbacks
+// of a socket's receives come in the order of the calls, on a goroutine of their own, perhaps before GoRecv returns.
 func (s *Socket) GoRecv(b []byte, f MsgFlags, done func(n int, err error)) *Op {
 	o, err := s.newRecv(b, f)
 	return s.goTransfer(o, err, s.ReadTimeout(), done)

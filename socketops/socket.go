@@ -120,8 +120,8 @@ func (e *Engine) SocketPair(t Type) (a, b *Socket, err error) {
 	return a, b, nil
 }
 
-// FromFD makes a Socket of a descriptor, which is the Socket's from then on, and is put into non-blocking mode. On error
-// it stays the caller's: ENOTSOCK where it is no socket (A87).
+// FromFD makes a Socket of a descriptor, which is the Socket's from then on, and is put into non-blocking mode. On
+// error it stays the caller's: ENOTSOCK where it is no socket (A87).
 func (e *Engine) FromFD(fd int) (*Socket, error) {
 	var facts [4]int
 	for i, name := range []int{unix.SO_DOMAIN, unix.SO_TYPE, unix.SO_PROTOCOL, unix.SO_ACCEPTCONN} {

@@ -13,8 +13,8 @@ import (
 	"github.com/sockring/uring"
 )
 
-// ringDriver is the driver of io_uring. One goroutine, locked to its thread, owns a Ring: it submits what others hand to
-// it and ends what the kernel has completed. All that was handed over since its last look leaves by one system call.
+// ringDriver is the driver of io_uring. One goroutine, locked to its thread, owns a Ring: it submits what others hand
+// to it and ends what the kernel has completed. All that was handed over since its last look leaves by one system call.
 type ringDriver struct {
 	event int           // an eventfd that ends the wait of the goroutine
 	over  chan struct{} // closed when the goroutine has ended
