@@ -54,7 +54,7 @@ func (b *aioBatch) move() {
 	}
 	if len(b.ops) == 1 || b.submit() != nil { // for one, and where AIO has failed, the system call does
 		for _, o := range b.ops {
-			o.lane.resume(o, o.attemptWhileReady())
+			o.lane.retry(o)
 		}
 	}
 	for _, l := range b.lanes {
@@ -84,14 +84,14 @@ func (b *aioBatch) submit() error {
 		o := b.ops[e.Data64]
 		switch o.take(int(e.Res)) {
 		case opDone:
-			o.lane.resume(o, true)
+			o.lane.over(o)
 		case opAgain:
-			o.lane.resume(o, o.attemptWhileReady())
+			o.lane.retry(o)
 		}
 	}
 	for i, o := range b.ops[taken:] { // io_submit did not take them: the system call says why
 		err = errors.Join(err, iocbs[taken+i].Release())
-		o.lane.resume(o, o.attemptWhileReady())
+		o.lane.retry(o)
 	}
 	_ = errors.Join(err, waitErr) // each operation has its own result by now
 	return nil

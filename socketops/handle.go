@@ -42,7 +42,7 @@ const handleClosed = 1 << 62
 func newHandle(fd int) *handle {
 	h := &handle{fd: fd, idle: make(chan struct{})}
 	for d := range directions {
-		h.lanes[d].handle, h.lanes[d].dir = h, d
+		h.lanes[d].handle = h
 	}
 	return h
 }

@@ -9,7 +9,6 @@ import "sync"
 // (B05, N58).
 type lane struct {
 	handle *handle
-	dir    direction
 
 	mu      sync.Mutex // guards what follows, and the fields of queued operations
 	first   *op        // the head, which the engine has where busy is set
@@ -136,7 +135,7 @@ func (l *lane) cancel(o *op, reason error) {
 // cancelLocked is cancel with mu held. It reports whether the operation was still to be cancelled.
 func (l *lane) cancelLocked(o *op, reason error) bool {
 	switch {
-	case o.state == opOver || o.reason != nil:
+	case o.state == opNew || o.state == opOver || o.reason != nil:
 		return false
 	case o.state == opQueued:
 		o.reason = reason
@@ -185,12 +184,18 @@ func (l *lane) becameReady(b *aioBatch) {
 		l.event = true
 		return
 	}
-	l.resume(l.first, l.first.attemptWhileReady())
+	l.retry(l.first)
 }
 
-// resume ends an operation that was attempted, if it is over. mu is held.
-func (l *lane) resume(o *op, over bool) {
-	if over {
+// attempt attempts an operation that overtakes nothing (B03), and reports whether it is over. mu is held.
+func (l *lane) attempt(o *op) bool {
+	l.event = false
+	return o.attempt()
+}
+
+// retry attempts the operation that the engine has, and ends it where it is over. mu is held.
+func (l *lane) retry(o *op) {
+	if l.attempt(o) {
 		l.over(o)
 	}
 }

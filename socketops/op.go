@@ -174,12 +174,6 @@ func (o *op) settle() {
 	}
 }
 
-// attemptWhileReady is attempt for an operation that waits for a readiness engine. mu of the lane is held.
-func (o *op) attemptWhileReady() bool {
-	o.lane.event = false
-	return o.attempt()
-}
-
 // ops keeps operations for those who wait for them.
 var ops = sync.Pool{New: func() any { return &op{ready: make(chan struct{}, 1)} }}
 

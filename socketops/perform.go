@@ -60,12 +60,7 @@ func (o *op) abandon(reason error) {
 	if o.handle == nil {
 		return // It was refused before it began.
 	}
-	l := &o.handle.lanes[o.kind.direction()]
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if o.state != opNew {
-		l.cancelLocked(o, reason)
-	}
+	o.handle.lanes[o.kind.direction()].cancel(o, reason)
 }
 
 // begin makes the first attempt of an operation, and queues it where it has to wait. It returns the lane then, and nil
@@ -111,12 +106,6 @@ func (s *Socket) beginIn(ctx context.Context, h *handle, l *lane, o *op, try boo
 		l.finish(o)
 	}
 	return false
-}
-
-// attempt makes the first attempt of an operation that overtakes nothing (B03). mu is held.
-func (l *lane) attempt(o *op) bool {
-	l.event = false
-	return o.attempt()
 }
 
 // give ends an operation that may not wait. What a send could do counts as success (N10, N11).

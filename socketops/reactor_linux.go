@@ -137,7 +137,7 @@ type reactorPort struct {
 // start has the operation attempted when the socket becomes ready. It was attempted before: only if that changed since
 // can another attempt do more now (B03).
 func (p *reactorPort) start(o *op) bool {
-	return (o.lane.event || !o.tried) && o.attemptWhileReady()
+	return (o.lane.event || !o.tried) && o.lane.attempt(o)
 }
 
 // cancel ends the operation, of which the kernel knows nothing between attempts.

@@ -78,7 +78,9 @@ func (d *ringDriver) own(ready chan<- error) {
 		}
 	}
 	if err == nil {
-		err = d.listen()
+		if err = d.listen(); err != nil {
+			err = errors.Join(err, d.ring.Close())
+		}
 	}
 	ready <- err
 	if err != nil {
@@ -144,8 +146,10 @@ func (d *ringDriver) takeWork() error {
 	d.cancels = nil
 	d.mu.Unlock()
 	defer clear(starts)
-	for _, o := range starts {
+	for _, o := range starts { // all of them first: what follows may fail, and then each has to be ended
 		d.inFlight[o.ticket] = o
+	}
+	for _, o := range starts {
 		o.lane.mu.Lock()
 		err := d.arm(o)
 		o.lane.mu.Unlock()
