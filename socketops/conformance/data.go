@@ -1,0 +1,52 @@
+//go:build linux
+
+package conformance
+
+import (
+	"github.com/sockring/uring/socketops"
+)
+
+// outcome is what a callback was told.
+type outcome struct {
+	n   int
+	err error
+}
+
+// outcomes returns a callback and where it tells its results, of which there is room for so many.
+func outcomes(room int) (told func(n int, err error), results <-chan outcome) {
+	c := make(chan outcome, room)
+	return func(n int, err error) { c <- outcome{n, err} }, c
+}
+
+// pattern is data in which every place looks different.
+func pattern(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(i*7 + i>>8*13 + i>>16*31)
+	}
+	return b
+}
+
+// fill sends until the socket takes no more, and returns how many bytes it took.
+func (t *T) fill(s *socketops.Socket) (n int) {
+	t.Helper()
+	p := make([]byte, 4096)
+	for {
+		k, err := s.TrySend(p, 0)
+		n += k
+		if err != nil {
+			t.is(err, socketops.ErrWouldBlock)
+			return n
+		}
+	}
+}
+
+// receive receives exactly n bytes of a stream.
+func (t *T) receive(s *socketops.Socket, n int) []byte {
+	t.Helper()
+	b := make([]byte, n)
+	got, err := s.Recv(t.Late(), b, socketops.WaitAll)
+	t.ok(err)
+	t.equal(n, got)
+	return b
+}
