@@ -184,3 +184,26 @@ func ExampleWithBatch() {
 	// submissions: 1
 	// one two three <nil>
 }
+
+// Messages that have left are released at once, though the last of the bundle is too long for a full socket.
+func ExampleWithPromptRelease() {
+	fd, far := connected()
+	defer unix.Close(fd)
+	defer far.Close()
+	ring := newRing()
+	defer ring.Close()
+	s, err := ring.NewSender(fd, uring.WithLimit(1<<30), uring.WithPromptRelease())
+	must(err)
+	must(s.HandOver([]byte("short"), func(n int, err error) { fmt.Println("short:", n, err) }))
+	long := make([]byte, 64<<20)
+	must(s.HandOver(long, func(n int, err error) { fmt.Println("long:", n < len(long), errors.Is(err, uring.ErrClosed)) }))
+	_, err = ring.SubmitAndWait(context.Background(), 1)
+	must(err)
+	ring.Ready()
+	fmt.Println("and now the Sender is closed")
+	s.Close()
+	// Output:
+	// short: 5 <nil>
+	// and now the Sender is closed
+	// long: true true
+}

@@ -75,6 +75,7 @@ type Stats struct {
 	EINTR      uint64 // kernel entries that a signal ended and that were resumed
 	Enters     uint64 // kernel entries (io_uring_enter)
 	Stale      uint64 // CQEs of operations that had already ended, dropped
+	Bundles    uint64 // bundle requests of Senders
 }
 
 // New sets up a ring with room for entries submissions, rounded up to a power of two, at most 32768; see

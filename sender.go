@@ -74,6 +74,7 @@ type senderConfig struct {
 	limit   int
 	batch   int
 	sendmsg bool
+	prompt  bool
 }
 
 // WithLimit bounds the bytes that a Sender accepts and has not sent; 1 MiB by default. A Write beyond it waits.
@@ -86,6 +87,11 @@ func WithBatch(bytes int) SenderOption { return func(c *senderConfig) { c.batch 
 
 // WithSendmsg has the Sender use sendmsg(2) requests even where the kernel has bundles.
 func WithSendmsg() SenderOption { return func(c *senderConfig) { c.sendmsg = true } }
+
+// WithPromptRelease has a request end with what the socket takes of it, so that release callbacks and Progress tell of
+// every byte as soon as it has left. By default a request goes on by itself until all of it has left, and tells then:
+// fewer completions, but a peer that waits for one of them before it reads on would wait for ever.
+func WithPromptRelease() SenderOption { return func(c *senderConfig) { c.prompt = true } }
 
 // NewSender makes the send queue of the stream socket fd. Datagram and seqpacket sockets are refused with
 // EPROTOTYPE: a queue of bytes would not keep their boundaries. No other part of the program may send on fd
@@ -117,7 +123,10 @@ func (r *Ring) NewSender(fd int, opts ...SenderOption) (*Sender, error) {
 		bundles:  !cfg.sendmsg && r.Features()&FeatRecvSendBundle != 0,
 		msgFlags: unix.MSG_NOSIGNAL,
 	}
-	if r.countsCancelledSends() {
+	switch {
+	case cfg.prompt:
+		s.msgFlags |= unix.MSG_DONTWAIT // a bundle goes on by itself without it, too (FACTS 6)
+	case r.countsCancelledSends():
 		s.msgFlags |= unix.MSG_WAITALL // the kernel goes on by itself after a part
 	}
 	if r.senders == nil {

@@ -134,6 +134,7 @@ func (s *Sender) armBundle(slot *slot) {
 	}
 	s.group.publish()
 	s.bundled = true
+	s.ring.stats.Bundles++
 	raw := slot.sqe.raw
 	raw.Opcode = cring.OpSend
 	raw.Flags = cring.SQEBufferSelect

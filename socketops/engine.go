@@ -120,7 +120,8 @@ var defaultEngine = sync.OnceValues(func() (*Engine, error) { return New() })
 // queues reports whether an operation is better off with those of other sockets than attempted at once: what nobody
 // waits for leaves by one system call together (N58 keeps the order of each socket).
 func (e *Engine) queues(o *op) bool {
-	return e.backend == BackendURing && o.callback != nil && o.kind == opSend && !o.once
+	send := o.kind == opSend || o.kind == opSendMsg && o.msg.stream
+	return send && e.backend == BackendURing && o.callback != nil && !o.once
 }
 
 // Backend returns what the Engine is built on.

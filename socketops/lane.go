@@ -4,16 +4,16 @@ package socketops
 
 import "sync"
 
-// lane is the queue of one direction. Operations leave it in the order in which they came, and one at a time is with
-// the engine: several receives in flight would complete last-in first-out, and several sends would overtake each other
-// (B05, N58).
+// lane is the queue of one direction. Operations leave it in the order in which they came, and the engine has the head
+// alone: several receives in flight would complete last-in first-out, and several sends would overtake each other (B05,
+// N58). Only sends that leave by one request are with the engine together.
 type lane struct {
 	handle *handle
 
 	mu      sync.Mutex // guards what follows, and the fields of queued operations
 	first   *op        // the head, which the engine has where busy is set
 	last    *op
-	busy    bool
+	busy    bool  // the engine has the head, and perhaps those behind it
 	event   bool  // the socket became ready while nobody waited for that
 	stopped error // why no operation is admitted any more
 
@@ -54,7 +54,7 @@ func (l *lane) run() {
 	}
 }
 
-// over ends the operation that the engine has, which has its result. mu is held.
+// over ends the one operation that the engine has, which has its result. mu is held.
 func (l *lane) over(o *op) {
 	l.busy = false
 	l.drop(o)
@@ -149,15 +149,17 @@ func (l *lane) cancelLocked(o *op, reason error) bool {
 	return true
 }
 
-// cancelEach cancels all operations, and reports whether there were any. Those behind the head go first, so that none
-// of them gets its turn. mu is held.
+// cancelEach cancels all operations, and reports whether there were any. Those that the engine does not have go first,
+// so that none of them gets its turn. mu is held.
 func (l *lane) cancelEach(reason error) (any bool) {
-	for l.first != nil && l.first.next != nil {
-		l.cancelLocked(l.first.next, reason)
-		any = true
-	}
-	if l.first != nil && l.cancelLocked(l.first, reason) {
-		any = true
+	for _, state := range []opState{opQueued, opInFlight} {
+		for o := l.first; o != nil; {
+			next := o.next // which a cancelled one forgets
+			if o.state == state && l.cancelLocked(o, reason) {
+				any = true
+			}
+			o = next
+		}
 	}
 	return any
 }

@@ -70,6 +70,14 @@ func (m *message) advance(n int) int {
 	return len(m.bufs) - m.first
 }
 
+// left returns how many bytes are left to transfer.
+func (m *message) left() (n int) {
+	for _, b := range m.bufs[m.first:] {
+		n += len(b)
+	}
+	return n - m.skip
+}
+
 // header returns the header of what is left to transfer.
 func (m *message) header() *unix.Msghdr {
 	iov := m.vectors()

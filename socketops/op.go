@@ -43,6 +43,7 @@ type op struct {
 	polling bool   // the request in flight only waits for the socket
 	ticket  uint64 // by which the driver knows the operation
 	request uint64 // by which the kernel knows its request
+	riding  int    // its buffers that a Sender has, where it leaves together with others
 
 	n         int // bytes transferred, or the descriptor that was accepted
 	succeeded bool

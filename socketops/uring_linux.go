@@ -6,7 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -21,17 +24,31 @@ type ringDriver struct {
 
 	mu       sync.Mutex // guards what follows
 	starts   []*op
-	cancels  []uint64 // tickets
-	tickets  uint64   // the last that was given out
-	sleeping bool     // the goroutine waits, or is about to, and was not woken
+	cancels  []uint64    // tickets
+	retired  []*ringPort // of closed sockets, that have Senders
+	sleeping bool        // the goroutine waits, or is about to, and was not woken
 	closing  bool
-	failure  error // why nothing is done any more
+	failure  error    // why nothing is done any more
+	seen     ringSeen // when the goroutine last looked for work
+
+	tickets atomic.Uint64 // the last that was given out
 
 	// What follows is the goroutine's.
-	ring     *uring.Ring
-	spare    []*op
-	inFlight map[uint64]*op // by their tickets
-	woken    [8]byte
+	ring        *uring.Ring
+	spare       []*op
+	inFlight    map[uint64]*op // by their tickets
+	senders     int            // that exist
+	idle        []*ringPort    // that have a Sender and nothing to send, perhaps
+	landed      []landing      // what Senders have told, and nobody has looked at
+	landedSpare []landing
+	woken       [8]byte
+}
+
+// ringSeen is what others than the goroutine of a ringDriver may know of its ring.
+type ringSeen struct {
+	stats    uring.Stats
+	senders  int
+	inFlight int
 }
 
 // User data that are no tickets: of the eventfd's read, and of cancellations.
@@ -92,7 +109,7 @@ func (d *ringDriver) own(ready chan<- error) {
 // serve submits and completes until the driver is closed, or the ring fails.
 func (d *ringDriver) serve() error {
 	for {
-		if err := d.takeWork(); err != nil {
+		if err := errors.Join(d.takeWork(), d.land()); err != nil {
 			return err
 		}
 		wait, over := d.sleep()
@@ -116,6 +133,9 @@ func (d *ringDriver) serve() error {
 				return err
 			}
 		}
+		if err := d.land(); err != nil {
+			return err
+		}
 	}
 }
 
@@ -123,7 +143,8 @@ func (d *ringDriver) serve() error {
 func (d *ringDriver) sleep() (wait, over bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.sleeping = len(d.starts) == 0 && len(d.cancels) == 0
+	d.seen = ringSeen{d.ring.Stats(), d.senders, len(d.inFlight)}
+	d.sleeping = len(d.starts) == 0 && len(d.cancels) == 0 && len(d.retired) == 0
 	return d.sleeping, d.sleeping && d.closing && len(d.inFlight) == 0
 }
 
@@ -142,8 +163,8 @@ func (d *ringDriver) takeWork() error {
 	d.mu.Lock()
 	starts := d.starts
 	d.starts, d.spare = d.spare[:0], starts
-	cancels := d.cancels
-	d.cancels = nil
+	cancels, retired := d.cancels, d.retired
+	d.cancels, d.retired = nil, nil
 	d.mu.Unlock()
 	defer clear(starts)
 	for _, o := range starts { // all of them first: what follows may fail, and then each has to be ended
@@ -162,6 +183,11 @@ func (d *ringDriver) takeWork() error {
 			return err
 		}
 	}
+	for _, p := range retired {
+		if err := p.stopTrain(); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -175,8 +201,11 @@ func (d *ringDriver) listen() error {
 	return s.PrepRead(d.event, d.woken[:], 0)
 }
 
-// arm queues the request for an operation. mu of its lane is held.
+// arm queues the request for an operation, or for a train of them. mu of its lane is held.
 func (d *ringDriver) arm(o *op) error {
+	if d.board(o) {
+		return nil
+	}
 	s, err := d.ring.SQE()
 	if err != nil {
 		return err
@@ -194,6 +223,9 @@ func (d *ringDriver) stop(ticket uint64) error {
 	o := d.inFlight[ticket]
 	if o == nil {
 		return nil // It was over before.
+	}
+	if o.riding > 0 {
+		return o.lane.handle.port.(*ringPort).stopTrain()
 	}
 	s, err := d.ring.SQE()
 	if err != nil {
@@ -240,7 +272,9 @@ func (d *ringDriver) fail(reason error) {
 	for _, o := range starts {
 		d.inFlight[o.ticket] = o
 	}
-	for _, o := range d.inFlight {
+	err = errors.Join(err, d.land()) // what Senders had
+	for _, ticket := range slices.Sorted(maps.Keys(d.inFlight)) {
+		o := d.inFlight[ticket]
 		o.lane.mu.Lock()
 		o.err = errors.Join(reason, err)
 		o.lane.over(o)
@@ -248,7 +282,7 @@ func (d *ringDriver) fail(reason error) {
 	}
 }
 
-func (d *ringDriver) open(h *handle) (port, error) { return ringPort{d}, nil }
+func (d *ringDriver) open(h *handle) (port, error) { return &ringPort{driver: d, handle: h}, nil }
 
 func (d *ringDriver) close() error {
 	d.mu.Lock()
@@ -259,26 +293,30 @@ func (d *ringDriver) close() error {
 	return unix.Close(d.event)
 }
 
-// ringPort hands operations to a ringDriver.
-type ringPort struct{ d *ringDriver }
+// ringPort is a socket as a ringDriver knows it.
+type ringPort struct {
+	driver    *ringDriver
+	handle    *handle
+	train     train       // of sends
+	hasSender atomic.Bool // train has one, as others than the goroutine of the driver see it
+}
 
-func (p ringPort) start(o *op) bool {
-	d := p.d
+func (p *ringPort) start(o *op) bool {
+	d := p.driver
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.failure != nil {
 		o.err = d.failure
 		return true
 	}
-	d.tickets++
-	o.ticket = d.tickets
+	o.ticket = d.tickets.Add(1)
 	d.starts = append(d.starts, o)
 	d.wake()
 	return false
 }
 
-func (p ringPort) cancel(o *op) bool {
-	d := p.d
+func (p *ringPort) cancel(o *op) bool {
+	d := p.driver
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.failure != nil {
@@ -289,4 +327,13 @@ func (p ringPort) cancel(o *op) bool {
 	return false
 }
 
-func (ringPort) close() {}
+func (p *ringPort) close() {
+	if !p.hasSender.Load() {
+		return
+	}
+	d := p.driver
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.retired = append(d.retired, p)
+	d.wake()
+}
