@@ -271,7 +271,7 @@ func TestBufRingStreams(t *testing.T) {
 			needs(t, CanSendSelect)
 			testutil.Timeout(t, hangLimit)
 			if testing.Short() && !tt.wraps {
-				tt.total /= 4
+				tt.total /= 8
 			}
 			s := newStream(t, tt.network, tt.out, tt.in, tt.total)
 			s.run()

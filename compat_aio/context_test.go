@@ -379,10 +379,7 @@ func testQueueLeaks(t *testing.T) {
 	q, err := NewQueue(64)
 	testutil.SkipIfUnsupported(t, err)
 	require.NoError(t, err)
-	rounds := 100_000 / 50
-	if testing.Short() {
-		rounds = 100
-	}
+	rounds := testutil.Fewer(100_000/50, 40)
 	reqs, out := polls(t, 50), make([]*Request, 50)
 	a, _ := sockets(t)
 	file := FD(a)
@@ -424,10 +421,7 @@ func testContextLeaks(t *testing.T) {
 	require.NoError(t, err)
 	a, b := sockets(t)
 	iocbs, events, buf := make([]*IOCB, 64), make([]Event, 64), make([]byte, 16)
-	rounds := 100_000 / 64
-	if testing.Short() {
-		rounds = 100
-	}
+	rounds := testutil.Fewer(100_000/64, 40)
 	used := heap()
 	for range rounds {
 		_, err := c.IOCBs(iocbs)

@@ -160,7 +160,7 @@ func smallBuffers(t testing.TB, s *Socket) {
 // tooMuch is how many bytes do not fit into a full socket, not even where TCP comes to think better of its window.
 func (n network) tooMuch() int {
 	if n.typ == unix.SOCK_STREAM {
-		return 64 << 20
+		return testutil.Fewer(64, 16) << 20
 	}
 	return 10_000
 }

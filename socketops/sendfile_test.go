@@ -20,7 +20,7 @@ func TestTrySendFileSendsWhatTheSocketTakes(t *testing.T) {
 }
 
 func testTrySendFileSendsWhatTheSocketTakes(t *testing.T, e *Engine) {
-	data := pattern(8 << 20)
+	data := pattern(testutil.Fewer(8, 2) << 20)
 	f := fileOf(t, data)
 
 	t.Run("A36 all of a small part", func(t *testing.T) {
@@ -186,7 +186,7 @@ func TestSendFileDoesWithoutTheSystemCall(t *testing.T) {
 func TestGoSendFileCallsBackOnce(t *testing.T) { onEngines(t, testGoSendFileCallsBackOnce) }
 
 func testGoSendFileCallsBackOnce(t *testing.T, e *Engine) {
-	data := pattern(4 << 20)
+	data := pattern(testutil.Fewer(4, 2) << 20)
 
 	type result struct {
 		n   int64
