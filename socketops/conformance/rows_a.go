@@ -2,7 +2,9 @@
 
 package conformance
 
+import "slices"
+
 // memberRows are part A: the members of the platform layer.
 func memberRows() []Row {
-	return []Row{}
+	return slices.Concat(transferRows(), optionRows())
 }
