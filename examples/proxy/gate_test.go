@@ -39,11 +39,20 @@ func newGate(t *testing.T, server endpoint) *gate {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	g := &gate{Listener: l, server: server}
+	t.Cleanup(func() {
+		l.Close()
+		g.conns.Wait()
+	})
+	return g
+}
+
+// open has the gate accept connections, once its fields are set.
+func (g *gate) open() {
 	g.conns.Add(1)
 	go func() {
 		defer g.conns.Done()
 		for control := true; ; control = false { // the first connection is the one for messages
-			c, err := l.Accept()
+			c, err := g.Accept()
 			if err != nil {
 				return
 			}
@@ -51,11 +60,6 @@ func newGate(t *testing.T, server endpoint) *gate {
 			go g.serve(c, control)
 		}
 	}()
-	t.Cleanup(func() {
-		l.Close()
-		g.conns.Wait()
-	})
-	return g
 }
 
 func (g *gate) at() endpoint {

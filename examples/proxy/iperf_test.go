@@ -90,6 +90,7 @@ func TestIPerfLosesNothing(t *testing.T) {
 				} else {
 					g.ports, g.count = []uint16{p.fronts[0].at.port, g.at().port, server.port}, &p.stats.toTarget
 				}
+				g.open()
 				res := iperfClient(t, path, p.fronts[0].at.port, args...)
 				eventually(t, "no connection is left", func() bool { return p.stats.open.Load() == 0 })
 

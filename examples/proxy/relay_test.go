@@ -120,7 +120,7 @@ func TestSlowReaderHoldsTheWriterBack(t *testing.T) {
 		client, target := p.pair(t, s)
 		taken := 0
 		for piece := make([]byte, 16<<10); ; { // until nothing more was taken for a while
-			require.NoError(t, client.SetWriteDeadline(time.Now().Add(300*time.Millisecond)))
+			require.NoError(t, client.SetWriteDeadline(time.Now().Add(150*time.Millisecond)))
 			n, err := client.Write(piece)
 			if taken += n; err != nil {
 				require.ErrorIs(t, err, os.ErrDeadlineExceeded)
