@@ -120,7 +120,7 @@ func listens(at endpoint) bool {
 func TestConnectionThatDoesNotFinishIsReset(t *testing.T) {
 	onEngines(t, func(t *testing.T, o options) {
 		s := serve(t, "tcp")
-		pr := runProgram(t, "-listen", "tcp:127.0.0.1:0", "-to", s.at.String(), "-drain", "200ms", "-json",
+		pr := runProgram(t, "-listen", "tcp:127.0.0.1:0", "-to", s.at.String(), "-drain", "1s", "-json",
 			"-engine", string(o.engine), "-copy", string(o.copy))
 		finishes, stays := dialTo(t, pr.at), dialTo(t, pr.at)
 		for range 2 {

@@ -40,22 +40,20 @@ func TestConnectionsBeyondTheLimitAreRefused(t *testing.T) {
 }
 
 func TestIdleConnectionsEnd(t *testing.T) {
-	onEngines(t, func(t *testing.T, o options) {
-		o.idle = 400 * time.Millisecond
-		s := serve(t, "tcp")
-		p := start(t, o, "tcp", s.at)
-		client, target := p.pair(t, s)
-		var last time.Time
-		for begin := time.Now(); time.Since(begin) < o.idle*3/2; { // which it survives
-			last = time.Now()
-			send(t, client, "here")
-			expect(t, target, "here")
-		}
-		expectReset(t, client)
-		expectReset(t, target)
-		require.GreaterOrEqual(t, time.Since(last), o.idle)
-		eventually(t, "it is counted", func() bool { return p.errorsOf("idle TimedOut") == 1 })
-	})
+	s := serve(t, "tcp")
+	o := options{engine: socketops.BackendSyscall, copy: copyAuto, idle: time.Second}
+	p := start(t, o, "tcp", s.at)
+	client, target := p.pair(t, s)
+	var last time.Time
+	for begin := time.Now(); time.Since(begin) < o.idle*3/2; { // which it survives
+		last = time.Now()
+		send(t, client, "here")
+		expect(t, target, "here")
+	}
+	expectReset(t, client)
+	expectReset(t, target)
+	require.GreaterOrEqual(t, time.Since(last), o.idle)
+	eventually(t, "it is counted", func() bool { return p.errorsOf("idle TimedOut") == 1 })
 }
 
 func TestTargetThatCannotBeReached(t *testing.T) {
@@ -90,6 +88,37 @@ func TestTargetThatDoesNotAccept(t *testing.T) {
 		p.expectRefusal(t)
 		eventually(t, "it is counted", func() bool { return p.errorsOf("connect TimedOut") == 1 })
 	})
+}
+
+// TestNoMoreDescriptors holds that connections for which there are no descriptors wait until there are some.
+func TestNoMoreDescriptors(t *testing.T) {
+	if !testutil.InChild() {
+		child := testutil.ReExec(t, t.Name())
+		require.Zero(t, child.ExitCode, child.Output)
+		return
+	}
+	testutil.Timeout(t, hangLimit)
+	s := serve(t, "unix")
+	p := start(t, options{copy: copyAuto, engine: socketops.BackendSyscall}, "tcp", s.at)
+	client, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(client)
+
+	var limit unix.Rlimit
+	require.NoError(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
+	next, err := unix.Dup(client) // which has the lowest number that is free
+	require.NoError(t, err)
+	require.NoError(t, unix.Close(next))
+	require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(next), Max: limit.Max}))
+	at := &unix.SockaddrInet4{Port: int(p.fronts[0].at.port), Addr: [4]byte{127, 0, 0, 1}}
+	require.NoError(t, unix.Connect(client, at))
+	eventually(t, "there are none", func() bool { return p.errorsOf("accept TooManyOpenSockets") > 0 })
+	require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
+
+	target := s.take(t)
+	_, err = unix.Write(client, []byte("late"))
+	require.NoError(t, err)
+	expect(t, target, "late")
 }
 
 // TestSpliceThatIsRefusedLeavesBuffers holds that what splice(2) does not serve is copied, where the mode is auto.

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -21,11 +22,11 @@ import (
 
 // pour sends n bytes that seed decides on, in pieces of many sizes, ends the stream, and returns their hash.
 func pour(c net.Conn, seed uint64, n int) (sum [sha256.Size]byte, err error) {
-	bytes, sizes := rand.NewChaCha8([32]byte{byte(seed)}), rand.New(rand.NewPCG(seed, 0))
+	content, sizes := rand.NewChaCha8([32]byte{byte(seed)}), rand.New(rand.NewPCG(seed, 0))
 	h := sha256.New()
 	for room := make([]byte, 256<<10); n > 0; {
 		piece := room[:min(n, 1+sizes.IntN(1<<(1+sizes.IntN(18))))]
-		bytes.Read(piece)
+		content.Read(piece)
 		h.Write(piece)
 		if _, err := c.Write(piece); err != nil {
 			return sum, err
@@ -84,6 +85,70 @@ func TestBytesArriveAsTheyWere(t *testing.T) {
 		require.Equal(t, byteCounts{int64(conns * size), int64(conns * size)}, n.Bytes)
 		require.Equal(t, connCounts{Total: int64(conns)}, n.Conns)
 	})
+}
+
+func TestManyConnectionsAtOnce(t *testing.T) {
+	workers, each := 32, 8
+	if testing.Short() {
+		each = 2
+	}
+	onEngines(t, func(t *testing.T, o options) {
+		s := serve(t, "tcp")
+		go func() {
+			for {
+				c, err := s.Accept()
+				if err != nil {
+					return
+				}
+				go func() {
+					io.Copy(c, c)
+					c.Close()
+				}()
+			}
+		}()
+		p := start(t, o, "tcp", s.at)
+		results := make(chan error, workers)
+		for i := range workers {
+			go func() {
+				var errs []error
+				for range each {
+					errs = append(errs, p.echo(byte(i)))
+				}
+				results <- errors.Join(errs...)
+			}()
+		}
+		for range workers {
+			require.NoError(t, <-results)
+		}
+		require.NoError(t, p.stop())
+		n := p.snapshot(nil)
+		require.Empty(t, n.Errors)
+		require.Equal(t, connCounts{Total: int64(workers * each)}, n.Conns)
+	})
+}
+
+// echo sends some bytes to a target that sends them back, and waits for them and for the end.
+func (r *running) echo(b byte) error {
+	c, err := net.Dial("tcp", r.fronts[0].at.String()[len("tcp:"):])
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	sent := bytes.Repeat([]byte{b}, 10_000)
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	if _, err := c.Write(sent); err != nil {
+		return err
+	}
+	if err := c.(*net.TCPConn).CloseWrite(); err != nil {
+		return err
+	}
+	got, err := io.ReadAll(c)
+	if err == nil && !bytes.Equal(got, sent) {
+		err = fmt.Errorf("%d bytes came back, not those that were sent", len(got))
+	}
+	return err
 }
 
 func TestEndOfOneDirectionLeavesTheOther(t *testing.T) {
