@@ -179,16 +179,13 @@ func (f *flow) wasReset() bool {
 
 // watch waits for a reset of a peer that has ended its stream, which no receive would tell of.
 func (f *flow) watch() {
-	for {
-		failed, err := f.from.Poll(f.ctx, socketops.PollError, -1)
-		if err != nil || !failed {
-			return // The relay is over, or a unix socket was closed: a send to it will say so.
-		}
-		if err := f.from.SocketError(); err != nil {
-			f.cancel(f.breaks(f.from, err))
-		}
-		return // What was there was urgent data, or a send has learned of the error.
+	failed, err := f.from.Poll(f.ctx, socketops.PollError, -1)
+	if err != nil || !failed {
+		return // The relay is over, or a unix socket was closed: a send to it will say so.
 	}
+	if err := f.from.SocketError(); err != nil {
+		f.cancel(f.breaks(f.from, err))
+	} // Otherwise it was urgent data, or a send has learned of the error.
 }
 
 // copy passes bytes on until the stream ends.
