@@ -7,9 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math"
 	"os"
-	"strconv"
 	"strings"
 
 	"github.com/sockring/uring/examples/internal/cli"
@@ -44,7 +42,7 @@ func parse(args []string, help io.Writer) (*job, error) {
 	j := &job{blockSize: 1 << 20, direct: directAuto, progress: func(string, int64, int64) {}}
 	flags := flag.NewFlagSet("filecopy", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	flags.Var((*sizeFlag)(&j.blockSize), "block", "")
+	flags.Var((*cli.Size)(&j.blockSize), "block", "")
 	flags.IntVar(&j.depth, "depth", 16, "")
 	flags.Var(&j.direct, "direct", "")
 	flags.BoolVar(&j.force, "f", false, "")
@@ -72,7 +70,7 @@ func (j *job) validate() error {
 		return cli.Usagef("-depth %d: want 1 to %d", j.depth, depthMax)
 	case j.depth*j.blockSize > memoryMax:
 		return cli.Usagef("%d blocks of %s are more than %s of memory",
-			j.depth, bytesText(int64(j.blockSize)), bytesText(memoryMax))
+			j.depth, cli.Bytes(int64(j.blockSize)), cli.Bytes(memoryMax))
 	case j.from == "" || j.to == "" || strings.HasSuffix(j.to, "/") && !isDir(j.to):
 		return cli.Usagef("want the names of files, or a directory as the destination")
 	}
@@ -82,39 +80,4 @@ func (j *job) validate() error {
 func isDir(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.IsDir()
-}
-
-// sizeFlag is a number of bytes, with KiB or MiB or without.
-type sizeFlag int
-
-// String returns the size as Set takes it.
-func (f *sizeFlag) String() string { return bytesText(int64(*f)) }
-
-// Set parses a size.
-func (f *sizeFlag) Set(s string) error {
-	unit := 1
-	for suffix, size := range map[string]int{"KiB": 1 << 10, "MiB": 1 << 20} {
-		if number, ok := strings.CutSuffix(s, suffix); ok {
-			s, unit = strings.TrimSpace(number), size
-		}
-	}
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 0 || n > math.MaxInt/unit {
-		return errors.New("want bytes, such as 65536, 64KiB or 1MiB")
-	}
-	*f = sizeFlag(n * unit)
-	return nil
-}
-
-// bytesText is a number of bytes for people.
-func bytesText(n int64) string {
-	for _, unit := range []struct {
-		size int64
-		name string
-	}{{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}} {
-		if n >= unit.size {
-			return strconv.FormatFloat(float64(n)/float64(unit.size), 'f', 1, 64) + " " + unit.name
-		}
-	}
-	return fmt.Sprintf("%d bytes", n)
 }

@@ -43,10 +43,10 @@ func run(ctx context.Context, args []string) error {
 // summary is what a finished copy says of itself.
 func summary(j *job, res result, took time.Duration) string {
 	copied := res.size - res.resumedAt
-	text := fmt.Sprintf("%s: %s in %s, %s/s\n", j.to, bytesText(copied), took.Round(time.Millisecond),
-		bytesText(int64(float64(copied)/took.Seconds())))
+	text := fmt.Sprintf("%s: %s in %s, %s/s\n", j.to, cli.Bytes(copied), took.Round(time.Millisecond),
+		cli.Bytes(int64(float64(copied)/took.Seconds())))
 	if res.resumedAt > 0 {
-		text += fmt.Sprintf("  resumed at %s of %s\n", bytesText(res.resumedAt), bytesText(res.size))
+		text += fmt.Sprintf("  resumed at %s of %s\n", cli.Bytes(res.resumedAt), cli.Bytes(res.size))
 	}
 	text += fmt.Sprintf("  read %s, written %s\n", way(res.directRead), way(res.directWrite))
 	text += "  sha256 " + res.sum

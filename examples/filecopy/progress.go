@@ -10,6 +10,8 @@ import (
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
+
+	"github.com/sockring/uring/examples/internal/cli"
 )
 
 // lineEvery is how often a copy that no terminal watches says where it is.
@@ -54,7 +56,7 @@ func (p *progress) at(phase string, done, total int64) {
 func (p *progress) line(phase string, done, total int64) {
 	if now := time.Now(); now.Sub(p.lastLine) >= lineEvery {
 		p.lastLine = now
-		fmt.Fprintf(p.out, "%s: %s of %s\n", phase, bytesText(done), bytesText(total))
+		fmt.Fprintf(p.out, "%s: %s of %s\n", phase, cli.Bytes(done), cli.Bytes(total))
 	}
 }
 

@@ -18,6 +18,7 @@ const (
 	NeedsNoChecker Reason = "no memory checker" // the checkers change what it is about
 	NeedsQEMU      Reason = "QEMU and a kernel" // it boots a virtual machine
 	NeedsDebian    Reason = "Debian"            // it asks a program of Debian
+	NeedsIPerf     Reason = "iperf3"            // it has iperf3 send, and there is none to be installed
 )
 
 // Skip skips the test. Its reason is followed by what was found, in the form that SkipIfUnsupported has.
