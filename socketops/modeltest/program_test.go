@@ -13,6 +13,7 @@ import (
 type program struct {
 	links     []linkSpec
 	workers   [][]step
+	readers   []reader
 	patience  time.Duration // until all that still waits is cancelled
 	ownEngine bool          // the run ends with the Engine's end
 }
@@ -26,6 +27,10 @@ type linkSpec struct {
 func (l linkSpec) String() string {
 	return fmt.Sprintf("%v sndbuf=%d rcvbuf=%d", l.kind, l.sndBuf, l.recvBuf)
 }
+
+// reader is a goroutine that receives whatever comes to one side of a link, size bytes at most at a time, so that sends
+// that wait for room go on piece by piece.
+type reader struct{ link, side, size int }
 
 // action is what a step does.
 type action string
@@ -57,12 +62,13 @@ type step struct {
 	wait       time.Duration // of a context, 0 for none; a deadline or time-out
 	sending    bool          // which direction a deadline, time-out or shutdown is about
 	both       bool
+	times      int // how often a transfer is made
 	which      int // of the operations that can be cancelled, counted from the last
 }
 
 func (s step) String() string {
-	return fmt.Sprintf("%s link %d.%d form %d size %d wait %v sending %v both %v which %d", s.do, s.link, s.side, s.form,
-		s.size, s.wait, s.sending, s.both, s.which)
+	return fmt.Sprintf("%s link %d.%d form %d size %d wait %v sending %v both %v times %d which %d", s.do, s.link, s.side,
+		s.form, s.size, s.wait, s.sending, s.both, s.times, s.which)
 }
 
 // waits are how long things wait: not at all, as long as it takes, and around what the run takes.
@@ -78,6 +84,14 @@ func drawLink(t *rapid.T) linkSpec {
 	}
 }
 
+func drawReader(t *rapid.T) reader {
+	return reader{
+		link: rapid.IntRange(0, 2).Draw(t, "link"),
+		side: rapid.IntRange(0, 1).Draw(t, "side"),
+		size: rapid.SampledFrom([]int{1000, 7000, 50_000}).Draw(t, "size"),
+	}
+}
+
 func drawStep(t *rapid.T) step {
 	return step{
 		do:      rapid.SampledFrom(actions).Draw(t, "do"),
@@ -88,6 +102,7 @@ func drawStep(t *rapid.T) step {
 		wait:    rapid.SampledFrom(waits).Draw(t, "wait"),
 		sending: rapid.Bool().Draw(t, "sending"),
 		both:    rapid.Bool().Draw(t, "both"),
+		times:   rapid.SampledFrom([]int{1, 1, 1, 2, 5}).Draw(t, "times"),
 		which:   rapid.IntRange(0, 3).Draw(t, "which"),
 	}
 }
@@ -97,6 +112,7 @@ func drawProgram(t *rapid.T) program {
 		links: rapid.SliceOfN(rapid.Custom(drawLink), 1, 3).Draw(t, "links"),
 		workers: rapid.SliceOfN(rapid.SliceOfN(rapid.Custom(drawStep), 1, 40), 1, 5).
 			Draw(t, "goroutines"),
+		readers:   rapid.SliceOfN(rapid.Custom(drawReader), 0, 3).Draw(t, "readers"),
 		patience:  time.Duration(rapid.IntRange(1, 10).Draw(t, "patience")) * time.Millisecond,
 		ownEngine: rapid.IntRange(0, 4).Draw(t, "own engine") == 4,
 	}

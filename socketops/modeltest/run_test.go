@@ -89,13 +89,18 @@ func (r *run) make() string {
 	})
 	defer hang.Stop()
 	var workers sync.WaitGroup
-	all := make([]worker, len(r.program.workers))
+	steps, readers := r.program.workers, r.program.readers
+	all := make([]worker, len(steps)+len(readers))
 	for i := range all {
 		all[i] = worker{run: r, number: i}
 		workers.Add(1)
 		go func() {
 			defer workers.Done()
-			all[i].work(r.program.workers[i])
+			if i < len(steps) {
+				all[i].work(steps[i])
+			} else {
+				all[i].read(readers[i-len(steps)])
+			}
 		}()
 	}
 	impatient := time.AfterFunc(r.program.patience, r.end)
@@ -185,7 +190,7 @@ func (r *run) drain(w *way) {
 		f = recvForms[1]
 	}
 	for errs := 0; ; {
-		tr := &transfer{run: r, way: w, side: w.to, form: f, worker: len(r.program.workers), p: make([]byte, 1<<16)}
+		tr := &transfer{run: r, way: w, side: w.to, form: f, worker: -1, p: make([]byte, 1<<16)}
 		w.add(tr)
 		tr.drain()
 		switch {

@@ -27,15 +27,38 @@ func (w *worker) work(steps []step) {
 	}
 }
 
+// readsMax is how many receives of a reader there are at most, so that what they got can be told.
+const readsMax = 200
+
+// read receives what comes to one side of a link, until the run or the connection ends.
+func (w *worker) read(rd reader) {
+	l := w.run.slot(rd.link)
+	for range readsMax {
+		tr := &transfer{
+			run: w.run, way: l.ways[1-rd.side], side: l.sides[rd.side], worker: w.number, form: recvForms[0],
+			p: make([]byte, rd.size),
+		}
+		tr.way.add(tr)
+		tr.begin(0, false)
+		if w.run.stop.Err() != nil || tr.err != nil || tr.n == 0 {
+			return
+		}
+	}
+}
+
 func (w *worker) step(st step) {
 	l := w.run.slot(st.link)
 	s := l.sides[st.side]
 	var err error
 	switch st.do {
 	case actSend:
-		w.transfer(st, l.ways[st.side], s, true)
+		for range st.times {
+			w.transfer(st, l.ways[st.side], s, true)
+		}
 	case actRecv:
-		w.transfer(st, l.ways[1-st.side], s, false)
+		for range st.times {
+			w.transfer(st, l.ways[1-st.side], s, false)
+		}
 	case actCancel:
 		if i := len(w.behind) - 1 - st.which; i >= 0 {
 			w.behind[i].cancel()
