@@ -129,6 +129,10 @@ func connect(e *socketops.Engine, spec linkSpec) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
+	if spec.kind.tcp() && spec.recvBuf > 0 {
+		// With a window below a segment's size TCP waits for its timer, 200 ms for each piece.
+		spec.recvBuf = max(spec.recvBuf, 20_000)
+	}
 	for _, s := range []*socketops.Socket{a, b} {
 		if spec.sndBuf > 0 {
 			err = errors.Join(err, s.SetSendBuffer(spec.sndBuf))

@@ -45,12 +45,14 @@ const (
 	actClose      action = "close"
 	actReplace    action = "replace" // close both, and open others
 	actDisconnect action = "disconnect"
+	actVolley     action = "volley" // a receive on every socket, and then a send to each
 )
 
 // actions are what to draw from: transfers most of all.
 var actions = []action{
 	actSend, actRecv, actSend, actRecv, actSend, actRecv, actSend, actRecv, actSend, actRecv, actSend, actRecv,
 	actCancel, actCancel, actCancel, actDeadline, actTimeout, actShutdown, actClose, actReplace, actDisconnect,
+	actVolley,
 }
 
 // step is what a goroutine does next.
@@ -86,7 +88,7 @@ func drawLink(t *rapid.T) linkSpec {
 
 func drawReader(t *rapid.T) reader {
 	return reader{
-		link: rapid.IntRange(0, 2).Draw(t, "link"),
+		link: rapid.IntRange(0, 3).Draw(t, "link"),
 		side: rapid.IntRange(0, 1).Draw(t, "side"),
 		size: rapid.SampledFrom([]int{1000, 7000, 50_000}).Draw(t, "size"),
 	}
@@ -95,7 +97,7 @@ func drawReader(t *rapid.T) reader {
 func drawStep(t *rapid.T) step {
 	return step{
 		do:      rapid.SampledFrom(actions).Draw(t, "do"),
-		link:    rapid.IntRange(0, 2).Draw(t, "link"),
+		link:    rapid.IntRange(0, 3).Draw(t, "link"),
 		side:    rapid.IntRange(0, 1).Draw(t, "side"),
 		form:    rapid.IntRange(0, 100).Draw(t, "form"),
 		size:    rapid.OneOf(rapid.IntRange(1, 16), rapid.IntRange(1, 3000), rapid.IntRange(1, 100_000)).Draw(t, "size"),
@@ -109,7 +111,7 @@ func drawStep(t *rapid.T) step {
 
 func drawProgram(t *rapid.T) program {
 	return program{
-		links: rapid.SliceOfN(rapid.Custom(drawLink), 1, 3).Draw(t, "links"),
+		links: rapid.SliceOfN(rapid.Custom(drawLink), 1, 4).Draw(t, "links"),
 		workers: rapid.SliceOfN(rapid.SliceOfN(rapid.Custom(drawStep), 1, 40), 1, 5).
 			Draw(t, "goroutines"),
 		readers:   rapid.SliceOfN(rapid.Custom(drawReader), 0, 3).Draw(t, "readers"),

@@ -59,6 +59,8 @@ func (w *worker) step(st step) {
 		for range st.times {
 			w.transfer(st, l.ways[1-st.side], s, false)
 		}
+	case actVolley:
+		w.volley(st)
 	case actCancel:
 		if i := len(w.behind) - 1 - st.which; i >= 0 {
 			w.behind[i].cancel()
@@ -83,6 +85,20 @@ func (w *worker) step(st step) {
 	}
 	if err != nil && !(errors.Is(err, socketops.ErrClosed) && s.closing.Load()) {
 		w.run.failf("%v: %v", st, err)
+	}
+}
+
+// volley has a receive wait on every socket, and sends to each, so that many become ready at once.
+func (w *worker) volley(st step) {
+	recv, send := st, st
+	recv.form, send.form = 2, 1 // GoRecv and TrySend
+	for i := range 2 * len(w.run.program.links) {
+		l := w.run.slot(i / 2)
+		w.transfer(recv, l.ways[i%2], l.sides[1-i%2], false)
+	}
+	for i := range 2 * len(w.run.program.links) {
+		l := w.run.slot(i / 2)
+		w.transfer(send, l.ways[i%2], l.sides[i%2], true)
 	}
 }
 
