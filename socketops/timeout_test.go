@@ -28,6 +28,30 @@ func TestTimeoutOfTheGoForm(t *testing.T) { // B12, B31
 	})
 }
 
+// TestDeadlineEndsTryForms holds that all forms have the same answer once the deadline has passed, whatever is there.
+func TestDeadlineEndsTryForms(t *testing.T) { // A29, A33, A34
+	onEngines(t, func(t *testing.T, e *Engine) {
+		a, b, err := e.SocketPair(unix.SOCK_STREAM)
+		require.NoError(t, err)
+		p := make([]byte, 1)
+		_, err = b.TrySend(p, 0)
+		require.NoError(t, err)
+		require.NoError(t, a.SetDeadline(time.Now().Add(-time.Second)))
+		_, err = a.TrySend(p, 0)
+		require.ErrorIs(t, err, ErrTimeout)
+		_, err = a.TrySendv([][]byte{p}, 0)
+		require.ErrorIs(t, err, ErrTimeout)
+		_, err = a.TryRecv(p, 0)
+		require.ErrorIs(t, err, ErrTimeout)
+		_, _, err = a.TryRecvv([][]byte{p}, 0)
+		require.ErrorIs(t, err, ErrTimeout)
+		require.NoError(t, a.SetDeadline(time.Time{}))
+		n, err := a.TryRecv(p, 0)
+		require.NoError(t, err)
+		require.Equal(t, 1, n, "and what had come is not lost")
+	})
+}
+
 func TestRefusedOperationCanBeCancelled(t *testing.T) { // B31
 	a, _, err := engine(t).SocketPair(unix.SOCK_STREAM)
 	require.NoError(t, err)

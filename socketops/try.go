@@ -10,7 +10,7 @@ func (s *Socket) try(d direction) (*lane, error) {
 		l := &s.current.Load().lanes[d]
 		l.mu.Lock()
 		switch {
-		case l.stopped == nil && l.first == nil:
+		case l.stopped == nil && l.first == nil && !l.deadline.passed:
 			l.event = false
 			return l, nil
 		case l.stopped == errReplaced:
@@ -18,10 +18,14 @@ func (s *Socket) try(d direction) (*lane, error) {
 			continue
 		}
 		err := l.stopped
-		l.mu.Unlock()
-		if err == nil {
+		switch {
+		case err != nil:
+		case l.deadline.passed:
+			err = ErrTimeout
+		default:
 			err = ErrWouldBlock
 		}
+		l.mu.Unlock()
 		return nil, err
 	}
 }

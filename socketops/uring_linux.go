@@ -51,10 +51,10 @@ type ringSeen struct {
 	inFlight int
 }
 
-// User data that are no tickets: of the eventfd's read, and of cancellations.
+// User data that are no tickets: of the eventfd's read, and of cancellations, which have that of the operation, too.
 const (
 	wakeUp    = 0
-	canceling = ^uint64(0)
+	canceling = 1 << 63
 )
 
 // Sizes of the submission queue, in entries: where memory is short the driver is content with fewer.
@@ -231,17 +231,27 @@ func (d *ringDriver) stop(ticket uint64) error {
 	if err != nil {
 		return err
 	}
-	s.SetData64(canceling)
+	s.SetData64(canceling | ticket)
 	return s.PrepCancel(uring.OpID(o.request), 0)
+}
+
+// stopped takes the result of a cancellation. One that found nothing to cancel is made again: a request whose socket
+// has become ready neither waits nor runs until the kernel comes to it, and can find itself waiting once more, for the
+// rest of its bytes or because the socket is not ready after all. One that is over is not in flight by then.
+func (d *ringDriver) stopped(ticket uint64, res int) error {
+	if res != -int(unix.ENOENT) {
+		return nil
+	}
+	return d.stop(ticket)
 }
 
 // completed ends an operation, or goes on with it.
 func (d *ringDriver) completed(cqe uring.CQE) error {
-	switch cqe.Data64 {
-	case wakeUp:
+	switch {
+	case cqe.Data64 == wakeUp:
 		return d.listen()
-	case canceling:
-		return nil
+	case cqe.Data64&canceling != 0:
+		return d.stopped(cqe.Data64&^canceling, int(cqe.Res))
 	}
 	o := d.inFlight[cqe.Data64]
 	l := o.lane

@@ -17,6 +17,7 @@ const (
 	NeedsAsan      Reason = "address sanitizer" // it is about the sanitizer
 	NeedsNoChecker Reason = "no memory checker" // the checkers change what it is about
 	NeedsQEMU      Reason = "QEMU and a kernel" // it boots a virtual machine
+	NeedsFiles     Reason = "many descriptors"  // it opens more than the process may
 	NeedsDebian    Reason = "Debian"            // it asks a program of Debian
 	NeedsIPerf     Reason = "iperf3"            // it has iperf3 send, and there is none to be installed
 )
