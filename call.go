@@ -144,24 +144,51 @@ func (r *Ring) flushOnce() error {
 
 // cancelAndAwait cancels an operation and waits for its last CQE, so that the kernel is done with its memory. The
 // wait is bounded as Close is; the slot keeps the memory of an operation that does not end.
+//
+// A request whose socket has just become ready neither waits nor runs, and the kernel does not find it; then it can
+// find itself waiting for the rest of its bytes. So a cancellation that found nothing is made again until the last CQE
+// is there.
 func (r *Ring) cancelAndAwait(id OpID, w settler) error {
-	if r.life.closing.Load() {
-		return nil // Close has cancelled and drained everything
+	end := time.Now().Add(r.cfg.closeTimeout)
+	for !w.settled() {
+		if r.life.closing.Load() {
+			return nil // Close has cancelled and drained everything
+		}
+		if err := r.roomForOne(); err != nil {
+			return err
+		}
+		c := &cancellation{victim: w}
+		r.claimCancel(id, c)
+		err := r.await(context.Background(), max(time.Until(end), 0), c)
+		switch {
+		case errors.Is(err, errTimeout):
+			return &LeakError{Operations: 1}
+		case err != nil:
+			return err
+		}
 	}
+	return nil
+}
+
+// roomForOne makes room for an SQE.
+func (r *Ring) roomForOne() error {
 	if r.SQSpace() == 0 {
 		if _, err := r.submitQueued(); err != nil {
 			return err
 		}
 	}
 	if r.SQSpace() == 0 { // a polling thread takes its time
-		if err := r.makeRoom(); err != nil {
-			return err
-		}
+		return r.makeRoom()
 	}
-	r.claimCancel(id)
-	err := r.await(context.Background(), r.cfg.closeTimeout, w)
-	if errors.Is(err, errTimeout) {
-		return &LeakError{Operations: 1}
-	}
-	return err
+	return nil
 }
+
+// cancellation waits until an operation is over, or its cancellation has found nothing.
+type cancellation struct {
+	victim settler
+	missed bool
+}
+
+func (c *cancellation) settled() bool { return c.missed || c.victim.settled() }
+
+func (c *cancellation) complete(cqe CQE) { c.missed = cqe.Res == -int32(unix.ENOENT) }

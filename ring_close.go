@@ -255,19 +255,21 @@ func (r *Ring) cancelAll(end time.Time) error {
 			}
 			time.Sleep(100 * time.Microsecond) // a polling thread takes its time
 		}
-		r.claimCancel(OpID(v))
+		r.claimCancel(OpID(v), nil)
 	}
 	_, err := r.submitQueued()
 	return err
 }
 
-// claimCancel takes an SQE, for which there is room, to cancel an operation. Nobody waits for its CQE.
-func (r *Ring) claimCancel(id OpID) {
+// claimCancel takes an SQE, for which there is room, to cancel an operation, and tells who of the result, or nobody.
+func (r *Ring) claimCancel(id OpID, who completer) {
 	s := r.claim()
 	s.sqe.raw.Opcode = cring.OpAsyncCancel
 	s.sqe.raw.Flags = r.cancelFlags
 	s.sqe.raw.Addr = uint64(id)
-	s.state = slotDropped
+	if s.owner = who; who == nil {
+		s.state = slotDropped
+	}
 }
 
 // exit frees what the ring held. Memory that the kernel may still touch stays: the slot table keeps it, and what C code

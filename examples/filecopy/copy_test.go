@@ -70,7 +70,9 @@ func requireCopied(t *testing.T, j *job, data []byte) {
 func TestCopiesFilesOfAnySize(t *testing.T) {
 	for _, mode := range []directMode{directAuto, directOff} {
 		for _, depth := range []int{1, 2, 7} {
-			for _, n := range []int{0, 1, 511, 512, testBlock - 1, testBlock, testBlock + 1, testutil.Fewer(64, 9) * testBlock, 5*testBlock + 77} {
+			for _, n := range []int{
+				0, 1, 511, 512, testBlock - 1, testBlock, testBlock + 1, testutil.Fewer(64, 9) * testBlock, 5*testBlock + 77,
+			} {
 				j, data := newJob(t, n)
 				j.direct, j.depth = mode, depth
 				res, err := j.run(t.Context())
