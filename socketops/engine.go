@@ -5,6 +5,7 @@ package socketops
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"sync"
 )
@@ -15,10 +16,15 @@ type Engine struct {
 	backend  Backend
 	driver   driver
 	refusals []Refusal
+	meter    *meter
+
+	folding sync.Mutex // held while a socket's figures become the engine's, and by Stats; taken before all others
 
 	mu      sync.Mutex // guards what follows
 	closed  bool
 	sockets map[*Socket]struct{}
+	total   uint64      // of sockets
+	past    SocketStats // of those that were closed
 }
 
 // Backend is what an engine is built on.
@@ -34,7 +40,7 @@ const (
 // backends are the candidates in the order in which they are tried.
 var backends = []struct {
 	name Backend
-	open func() (driver, error)
+	open func(*meter) (driver, error)
 }{
 	{BackendURing, openURing},
 	{BackendAIO, openAIO},
@@ -75,10 +81,19 @@ type port interface {
 // EngineOption changes how New sets up.
 type EngineOption func(*engineOptions)
 
-type engineOptions struct{ only Backend }
+type engineOptions struct {
+	only Backend
+	log  *slog.Logger
+}
 
 // WithBackend has the Engine use b, and nothing else.
 func WithBackend(b Backend) EngineOption { return func(o *engineOptions) { o.only = b } }
+
+// WithLogger has the Engine tell log which backend serves (Info), why each better one does not (Warn, or Debug where
+// only one was asked for), what works less well than it should (Warn), and that the backend has stopped working
+// (Error). Without it nothing is logged. The handler is called on the engine's goroutine: while it writes, transfers of
+// all sockets wait that do not complete at once, so it must not wait for any of them.
+func WithLogger(log *slog.Logger) EngineOption { return func(o *engineOptions) { o.log = log } }
 
 // EngineVariable is the environment variable that has Default and New use one backend and nothing else, where
 // WithBackend does not say another.
@@ -90,17 +105,20 @@ func New(opts ...EngineOption) (*Engine, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	e := &Engine{sockets: make(map[*Socket]struct{})}
+	e := &Engine{sockets: make(map[*Socket]struct{}), meter: &meter{log: o.log}}
 	for _, b := range backends {
 		if o.only != "" && o.only != b.name {
 			continue
 		}
-		d, err := b.open()
+		d, err := b.open(e.meter)
 		if err == nil {
 			e.backend, e.driver = b.name, d
+			e.meter.chosen(b.name)
 			return e, nil
 		}
-		e.refusals = append(e.refusals, Refusal{b.name, err})
+		r := Refusal{b.name, err}
+		e.refusals = append(e.refusals, r)
+		e.meter.refused(r, o.only != "")
 	}
 	if len(e.refusals) == 0 {
 		return nil, fmt.Errorf("socketops: no backend %q: there are uring, aio and syscall", o.only)
@@ -154,11 +172,6 @@ func (e *Engine) adopt(s *Socket) error {
 		return ErrClosed
 	}
 	e.sockets[s] = struct{}{}
+	e.total++
 	return nil
-}
-
-func (e *Engine) forget(s *Socket) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.sockets, s)
 }

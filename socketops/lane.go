@@ -18,6 +18,7 @@ type lane struct {
 	stopped error // why no operation is admitted any more
 
 	deadline deadline
+	stats    DirectionStats
 
 	finished     *op // operations that are over and whose callbacks have not run, in order
 	finishedLast *op // the last of them
@@ -33,6 +34,7 @@ func (l *lane) push(d driver, o *op) {
 		l.last.next = o
 	}
 	l.last = o
+	l.stats.queued()
 	l.run()
 }
 
@@ -79,6 +81,8 @@ func (l *lane) drop(o *op) {
 	}
 	o.next = nil
 	o.settle()
+	l.stats.Queued--
+	l.stats.over(o)
 	o.handle.release()
 	if o.callback == nil {
 		o.ready <- struct{}{}

@@ -26,6 +26,7 @@ type op struct {
 	tried  bool  // it was attempted, and has to wait
 	whole  bool  // it is over when all has been transferred, and not before
 	once   bool  // it is over when it would have to wait
+	short  bool  // a part was transferred, and more was to follow
 	peek   bool  // a receive takes nothing: it is over when there is something to receive
 
 	msg    message // what a transfer is about
@@ -126,6 +127,7 @@ func (o *op) take(res int) verdict {
 		if o.kind == opConnect {
 			o.began = false // The backlog of a unix socket is full (N43).
 		}
+		o.short = o.short || o.n > 0
 		return opWait
 	case errno == unix.ECANCELED && o.reason != nil:
 		return opDone
@@ -151,6 +153,10 @@ func (o *op) advance(res int) verdict {
 		}
 	}
 	o.n += res
+	o.moved(res)
+	if left && res > 0 && (o.kind == opRecv || o.kind == opSend) {
+		o.short = true // Of many buffers or a file the kernel takes no more than so much at once.
+	}
 	switch {
 	case left && res > 0 && o.reason == nil && o.whole:
 		return opAgain
@@ -185,9 +191,10 @@ func newOp(kind opKind, flags int) *op {
 
 // recycle gives up an operation that nobody else knows any more.
 func (o *op) recycle() {
-	ready, expiry, msg := o.ready, o.expiry, o.msg
-	msg.reset()
-	*o = op{ready: ready, expiry: expiry, msg: msg}
+	ready, expiry, more := o.ready, o.expiry, o.msg.iovMore
+	clear(more)
+	*o = op{} // which copies nothing: a literal with fields would be made on the stack
+	o.ready, o.expiry, o.msg.iovMore = ready, expiry, more[:0]
 	ops.Put(o)
 }
 

@@ -102,6 +102,9 @@ func (s *Socket) beginIn(ctx context.Context, h *handle, l *lane, o *op, try boo
 		return true
 	}
 	o.settle()
+	if l.stopped == nil {
+		l.stats.over(o)
+	}
 	if o.callback != nil {
 		l.finish(o)
 	}

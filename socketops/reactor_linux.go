@@ -18,6 +18,7 @@ type reactor struct {
 	conn syscall.RawConn
 	over chan struct{} // closed when the goroutine has ended
 
+	meter *meter
 	batch *aioBatch // makes many transfers at once, or nil
 
 	mu    sync.Mutex        // guards ports
@@ -28,8 +29,8 @@ type reactor struct {
 // reactorEvents is how many events are taken at a time.
 const reactorEvents = 128
 
-func openSyscall() (driver, error) {
-	r, err := newReactor()
+func openSyscall(m *meter) (driver, error) {
+	r, err := newReactor(m)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +38,7 @@ func openSyscall() (driver, error) {
 	return r, nil
 }
 
-func newReactor() (*reactor, error) {
+func newReactor(m *meter) (*reactor, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -47,7 +48,7 @@ func newReactor() (*reactor, error) {
 	}
 	r := &reactor{
 		file: os.NewFile(uintptr(fd), "socketops readiness"), fd: fd,
-		over: make(chan struct{}), ports: make(map[int32]*handle),
+		over: make(chan struct{}), meter: m, ports: make(map[int32]*handle),
 	}
 	if r.conn, err = r.file.SyscallConn(); err != nil {
 		return nil, errors.Join(err, r.file.Close())
@@ -70,6 +71,7 @@ func (r *reactor) wait() {
 		return n != 0
 	}
 	for r.conn.Read(look) == nil {
+		r.meter.wakeUps.Add(1)
 		for i := range max(n, 0) {
 			r.dispatch(&events[i])
 		}

@@ -28,6 +28,10 @@ type Socket struct {
 	closed    chan struct{} // closed when Close has done its work
 	fault     error         // of Close
 
+	figures sync.Mutex  // guards past and leaving; taken before the lanes' mu
+	past    SocketStats // of handles that were replaced
+	leaving *handle     // one that is being replaced, or nil
+
 	nonBlocking  atomic.Bool // what SetBlocking has said (A37)
 	readTimeout  atomic.Int64
 	writeTimeout atomic.Int64

@@ -18,10 +18,11 @@ func (s *Socket) try(d direction) (*lane, error) {
 			continue
 		}
 		err := l.stopped
-		l.mu.Unlock()
 		if err == nil {
 			err = ErrWouldBlock
+			l.stats.tried(0, -int(unix.EAGAIN), false)
 		}
+		l.mu.Unlock()
 		return nil, err
 	}
 }
