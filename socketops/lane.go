@@ -191,6 +191,16 @@ func (l *lane) becameReady(b *aioBatch) {
 	l.retry(l.first)
 }
 
+// fail ends the operation that the engine has, if any, with a reason. Those behind it get their turn.
+func (l *lane) fail(reason error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy {
+		l.first.err = reason
+		l.over(l.first)
+	}
+}
+
 // attempt attempts an operation that overtakes nothing (B03), and reports whether it is over. mu is held.
 func (l *lane) attempt(o *op) bool {
 	l.event = false

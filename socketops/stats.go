@@ -74,7 +74,7 @@ func (s *Socket) Stats() SocketStats {
 
 // Stats returns what the Engine has done until now, also after Close. Each figure is exact for the moment in which it
 // was looked at, but they are looked at one after the other while transfers go on: sums and differences of several can
-// be off by what happened in between. It takes some 100 ns for each open socket, and keeps none from its transfers for
+// be off by what happened in between. It takes some 150 ns for each open socket, and keeps none from its transfers for
 // longer than it takes to copy its figures.
 func (e *Engine) Stats() EngineStats {
 	e.folding.Lock()
