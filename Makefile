@@ -4,7 +4,7 @@
 GO       := ./scripts/with-go go
 REPORT   := ./scripts/with-go go run ./internal/testreport
 BIN      := $(CURDIR)/.bin
-PACKAGES := ./... ./examples/... ./kerneltest/...
+PACKAGES := ./... ./examples/... ./kerneltest/... ./socketops/prometheus/...
 
 CHECKS    ?= 1000
 FUZZTIME  ?= 10s

@@ -21,8 +21,7 @@ func TestTransfersDoNotAllocate(t *testing.T) {
 		testutil.Skip(t, testutil.NeedsNoChecker, "under the address sanitizer large values are copied by way of the heap")
 	}
 	onEngines(t, func(t *testing.T, e *Engine) {
-		a, b, err := e.SocketPair(unix.SOCK_STREAM)
-		require.NoError(t, err)
+		a, b := unixPair(t, e, unix.SOCK_STREAM)
 		p := make([]byte, 64)
 		many := [][]byte{p, p}
 		ctx := t.Context()

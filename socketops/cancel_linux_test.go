@@ -21,8 +21,7 @@ func TestCancelBeforeTheKernelWaits(t *testing.T) { // B06
 	testutil.SkipIfUnsupported(t, err)
 	require.NoError(t, err)
 	defer e.Close()
-	a, b, err := e.SocketPair(unix.SOCK_STREAM)
-	require.NoError(t, err)
+	a, b := unixPair(t, e, unix.SOCK_STREAM)
 
 	release := holdUp(t, e)
 	told, results := outcomes(1)
@@ -38,8 +37,7 @@ func TestCancelBeforeTheKernelWaits(t *testing.T) { // B06
 // at once.
 func holdUp(t *testing.T, e *Engine) (release func()) {
 	t.Helper()
-	s, _, err := e.SocketPair(unix.SOCK_STREAM)
-	require.NoError(t, err)
+	s, _ := unixPair(t, e, unix.SOCK_STREAM)
 	o, err := s.newRecv(make([]byte, 1), 0)
 	require.NoError(t, err)
 	o.callback = func(*op) {}

@@ -167,6 +167,7 @@ func testConnectDataConnectsAndSends(t *testing.T, e *Engine) {
 				}()
 				c, _, err := l.Accept(lateContext(t))
 				require.NoError(t, err)
+				keep(t, c)
 				require.Equal(t, string(tt.data), string(receiveAll(t, c, len(tt.data))))
 				require.Equal(t, outcome{len(tt.data), nil}, <-sent)
 				require.True(t, s.Connected())
@@ -184,6 +185,7 @@ func testConnectDataConnectsAndSends(t *testing.T, e *Engine) {
 		require.NoError(t, err)
 		c, _, err := l.Accept(lateContext(t))
 		require.NoError(t, err)
+		keep(t, c)
 		require.Equal(t, "earlylate", string(receiveAll(t, c, 9)))
 	})
 	t.Run("N32 data that goes, and nobody waits", func(t *testing.T) {
@@ -196,6 +198,7 @@ func testConnectDataConnectsAndSends(t *testing.T, e *Engine) {
 		require.Equal(t, early(t, 5), n, "is on its way")
 		c, _, err := l.Accept(lateContext(t))
 		require.NoError(t, err)
+		keep(t, c)
 		require.Equal(t, "early"[:n], string(receiveAll(t, c, n)))
 	})
 	for name, prepare := range map[string]func(testing.TB, *Socket){

@@ -58,6 +58,7 @@ func (o *op) connectEarly(fd int) (res int, ok bool) {
 	switch errno {
 	case 0:
 		o.gone = int(n)
+		o.moved(o.gone)
 		return -int(unix.EINPROGRESS), true
 	case unix.EOPNOTSUPP: // The system does not allow it (net.ipv4.tcp_fastopen).
 		return 0, false

@@ -142,6 +142,7 @@ func TestFullBacklogOfAUnixSocket(t *testing.T) { // N43
 		for range 2 {
 			c, _, err := l.Accept(t.Context())
 			require.NoError(t, err)
+			keep(t, c)
 			require.NoError(t, c.Close())
 		}
 		require.NoError(t, <-over)

@@ -21,6 +21,9 @@ func (s *Socket) Disconnect(reuse bool) error {
 			return err
 		}
 	}
+	if reuse {
+		s.current.Load().cancelAll(errCanceled) // before the shutdown ends them with what they did not wait for
+	}
 	if err := s.Shutdown(ShutBoth); err != nil {
 		return err
 	}

@@ -5,8 +5,11 @@ package socketops
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
+	"runtime"
 	"sync"
+	"weak"
 )
 
 // Engine completes what would block for the Sockets that it made. One for a process is enough, see Default; several can
@@ -15,10 +18,16 @@ type Engine struct {
 	backend  Backend
 	driver   driver
 	refusals []Refusal
+	meter    *meter
+
+	folding sync.Mutex // held while a socket's figures become the engine's, and by Stats; taken before all others
 
 	mu      sync.Mutex // guards what follows
 	closed  bool
-	sockets map[*Socket]struct{}
+	sockets map[uint64]weak.Pointer[Socket] // by when they came: who forgets a socket is not to be kept from it
+	none    sync.Cond                       // told when there are no sockets
+	total   uint64                          // of sockets
+	past    SocketStats                     // of those that were closed
 }
 
 // Backend is what an engine is built on.
@@ -34,7 +43,7 @@ const (
 // backends are the candidates in the order in which they are tried.
 var backends = []struct {
 	name Backend
-	open func() (driver, error)
+	open func(*meter) (driver, error)
 }{
 	{BackendURing, openURing},
 	{BackendAIO, openAIO},
@@ -75,10 +84,19 @@ type port interface {
 // EngineOption changes how New sets up.
 type EngineOption func(*engineOptions)
 
-type engineOptions struct{ only Backend }
+type engineOptions struct {
+	only Backend
+	log  *slog.Logger
+}
 
 // WithBackend has the Engine use b, and nothing else.
 func WithBackend(b Backend) EngineOption { return func(o *engineOptions) { o.only = b } }
+
+// WithLogger has the Engine tell log which backend serves (Info), why each better one does not (Warn, or Debug where
+// only one was asked for), what works less well than it should (Warn), and that the backend has stopped working
+// (Error). Without it nothing is logged. The handler is called on the engine's goroutine: while it writes, transfers of
+// all sockets wait that do not complete at once, so it must not wait for any of them.
+func WithLogger(log *slog.Logger) EngineOption { return func(o *engineOptions) { o.log = log } }
 
 // EngineVariable is the environment variable that has Default and New use one backend and nothing else, where
 // WithBackend does not say another.
@@ -90,17 +108,20 @@ func New(opts ...EngineOption) (*Engine, error) {
 	for _, opt := range opts {
 		opt(&o)
 	}
-	e := &Engine{sockets: make(map[*Socket]struct{})}
+	e := newEngine(&meter{log: o.log})
 	for _, b := range backends {
 		if o.only != "" && o.only != b.name {
 			continue
 		}
-		d, err := b.open()
+		d, err := b.open(e.meter)
 		if err == nil {
 			e.backend, e.driver = b.name, d
+			e.meter.chosen(b.name)
 			return e, nil
 		}
-		e.refusals = append(e.refusals, Refusal{b.name, err})
+		r := Refusal{b.name, err}
+		e.refusals = append(e.refusals, r)
+		e.meter.refused(r, o.only != "")
 	}
 	if len(e.refusals) == 0 {
 		return nil, fmt.Errorf("socketops: no backend %q: there are uring, aio and syscall", o.only)
@@ -110,6 +131,13 @@ func New(opts ...EngineOption) (*Engine, error) {
 		errs = append(errs, fmt.Errorf("socketops: backend %v: %w", r.Backend, r.Err))
 	}
 	return nil, errors.Join(errs...)
+}
+
+// newEngine makes an Engine that has no backend yet.
+func newEngine(m *meter) *Engine {
+	e := &Engine{meter: m, sockets: make(map[uint64]weak.Pointer[Socket])}
+	e.none.L = &e.mu
+	return e
 }
 
 // Default returns the Engine of the process, which it makes the first time.
@@ -136,14 +164,21 @@ func (e *Engine) Close() error {
 	}
 	e.closed = true
 	left := make([]*Socket, 0, len(e.sockets))
-	for s := range e.sockets {
-		left = append(left, s)
+	for _, w := range e.sockets {
+		if s := w.Value(); s != nil {
+			left = append(left, s)
+		}
 	}
 	e.mu.Unlock()
 	var errs []error
 	for _, s := range left {
 		errs = append(errs, s.Close())
 	}
+	e.mu.Lock()
+	for len(e.sockets) > 0 { // those that nobody knows are being closed
+		e.none.Wait()
+	}
+	e.mu.Unlock()
 	return errors.Join(append(errs, e.driver.close())...)
 }
 
@@ -154,12 +189,9 @@ func (e *Engine) adopt(s *Socket) error {
 	if e.closed {
 		return ErrClosed
 	}
-	e.sockets[s] = struct{}{}
+	e.total++
+	s.number = e.total
+	e.sockets[s.number] = weak.Make(s)
+	runtime.SetFinalizer(s, (*Socket).forgotten)
 	return nil
-}
-
-func (e *Engine) forget(s *Socket) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.sockets, s)
 }

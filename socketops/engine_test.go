@@ -4,6 +4,8 @@ package socketops
 
 import (
 	"errors"
+	"log/slog"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,11 +64,10 @@ func TestRefusedBackendsSayWhy(t *testing.T) {
 	for _, r := range e.Status().Refusals {
 		require.ErrorIs(t, r.Err, errors.ErrUnsupported, "%v", r)
 	}
-	a, b, err := e.SocketPair(unix.SOCK_STREAM)
-	require.NoError(t, err)
+	a, b := unixPair(t, e, unix.SOCK_STREAM)
 	told, results := outcomes(1)
 	b.GoRecv(make([]byte, 9), 0, told)
-	_, err = a.Send(t.Context(), []byte("served"), 0)
+	_, err := a.Send(t.Context(), []byte("served"), 0)
 	require.NoError(t, err)
 	require.Equal(t, outcome{6, nil}, <-results)
 }
@@ -81,8 +82,7 @@ func TestRingThatStopsWorkingEndsWhatWaits(t *testing.T) {
 	e, err := New(WithBackend(BackendURing))
 	testutil.SkipIfUnsupported(t, err)
 	require.NoError(t, err)
-	a, b, err := e.SocketPair(unix.SOCK_STREAM)
-	require.NoError(t, err)
+	a, b := unixPair(t, e, unix.SOCK_STREAM)
 	told, results := outcomes(2)
 	b.GoRecv(make([]byte, 1), 0, told)
 	_, err = a.TrySend([]byte("x"), 0)
@@ -98,4 +98,46 @@ func TestRingThatStopsWorkingEndsWhatWaits(t *testing.T) {
 	_, err = a.TrySend([]byte("x"), 0)
 	require.NoError(t, err, "what need not wait works on")
 	require.NoError(t, e.Close())
+}
+
+func TestReactorThatStopsWorkingEndsWhatWaits(t *testing.T) {
+	testutil.Timeout(t, hangLimit)
+	records := &recorder{}
+	m := &meter{log: slog.New(records)}
+	r, err := newReactor(m)
+	require.NoError(t, err)
+	var broken atomic.Bool
+	r.look = func(epfd int, events []unix.EpollEvent, msec int) (int, error) {
+		if broken.Load() {
+			return -1, unix.EPERM
+		}
+		return unix.EpollWait(epfd, events, msec)
+	}
+	r.start()
+	e := newEngine(m)
+	e.backend, e.driver = BackendSyscall, r
+	a, b := unixPair(t, e, unix.SOCK_STREAM)
+	told, results := outcomes(3)
+	b.GoRecv(make([]byte, 1), 0, told)
+	_, err = a.TrySend([]byte("x"), 0)
+	require.NoError(t, err)
+	require.Equal(t, outcome{1, nil}, <-results)
+	for range 3 {
+		a.GoRecv(make([]byte, 1), 0, told)
+	}
+	broken.Store(true)
+	_, err = b.TrySend([]byte("x"), 0)
+	require.NoError(t, err)
+	for range 3 {
+		require.ErrorIs(t, (<-results).err, unix.EPERM)
+	}
+	_, err = b.Recv(t.Context(), make([]byte, 1), 0)
+	require.ErrorIs(t, err, unix.EPERM)
+	n, err := a.TryRecv(make([]byte, 9), 0)
+	require.Equal(t, outcome{1, nil}, outcome{n, err}, "what need not wait works on")
+	require.NoError(t, e.Close())
+	failures := records.take()
+	require.Len(t, failures, 1)
+	require.Equal(t, slog.LevelError, failures[0].level)
+	require.Equal(t, "syscall", failures[0].attrs["backend"])
 }

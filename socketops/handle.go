@@ -93,6 +93,16 @@ func (h *handle) stop(err error) (ended bool) {
 	return ended
 }
 
+// cancelAll cancels what waits in both lanes.
+func (h *handle) cancelAll(reason error) {
+	for d := range h.lanes {
+		l := &h.lanes[d]
+		l.mu.Lock()
+		l.cancelEach(reason)
+		l.mu.Unlock()
+	}
+}
+
 // openPort returns what d knows of the socket, which it makes known to it the first time.
 func (h *handle) openPort(d driver) (port, error) {
 	h.portMu.Lock()

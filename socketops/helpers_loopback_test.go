@@ -28,11 +28,21 @@ func lateContext(t testing.TB) context.Context {
 	return ctx
 }
 
+// keep closes a socket at the test's end, and not before: one that nobody knows is closed any time.
+func keep(t testing.TB, sockets ...*Socket) {
+	t.Cleanup(func() {
+		for _, s := range sockets {
+			s.Close()
+		}
+	})
+}
+
 // freshTCP makes a TCP socket of IPv4.
 func freshTCP(t testing.TB, e *Engine) *Socket {
 	t.Helper()
 	s, err := e.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP)
 	require.NoError(t, err)
+	keep(t, s)
 	return s
 }
 
@@ -63,6 +73,7 @@ func tcpPair(t testing.TB, e *Engine) (client, server *Socket) {
 	server, _, err := l.Accept(lateContext(t))
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
+	keep(t, server)
 	return client, server
 }
 
@@ -71,6 +82,7 @@ func unixPair(t testing.TB, e *Engine, typ Type) (a, b *Socket) {
 	t.Helper()
 	a, b, err := e.SocketPair(typ)
 	require.NoError(t, err)
+	keep(t, a, b)
 	return a, b
 }
 

@@ -90,6 +90,7 @@ func idleSockets(t *testing.T, b Backend, sockets, active int, receive bool) {
 		exchange(t, all[:active], buffers)
 	}
 	now := memoryNow(t)
+	runtime.KeepAlive(all)
 	now.log(t, before, sockets)
 	require.LessOrEqual(t, now.heap-before.heap, idleBytesMax*sockets)
 	require.LessOrEqual(t, now.goroutines-before.goroutines, idleGoroutinesMax)

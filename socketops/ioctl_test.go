@@ -15,8 +15,7 @@ import (
 
 func TestIOControl(t *testing.T) {
 	e := engine(t)
-	a, b, err := e.SocketPair(unix.SOCK_STREAM)
-	require.NoError(t, err)
+	a, b := unixPair(t, e, unix.SOCK_STREAM)
 	t.Run("A59 FIONREAD", func(t *testing.T) {
 		_, err := a.TrySend([]byte("hello"), 0)
 		require.NoError(t, err)

@@ -18,6 +18,7 @@ type lane struct {
 	stopped error // why no operation is admitted any more
 
 	deadline deadline
+	stats    DirectionStats
 
 	finished     *op // operations that are over and whose callbacks have not run, in order
 	finishedLast *op // the last of them
@@ -33,6 +34,7 @@ func (l *lane) push(d driver, o *op) {
 		l.last.next = o
 	}
 	l.last = o
+	l.stats.queued()
 	l.run()
 }
 
@@ -79,6 +81,8 @@ func (l *lane) drop(o *op) {
 	}
 	o.next = nil
 	o.settle()
+	l.stats.Queued--
+	l.stats.over(o)
 	o.handle.release()
 	if o.callback == nil {
 		o.ready <- struct{}{}
@@ -187,6 +191,16 @@ func (l *lane) becameReady(b *aioBatch) {
 		return
 	}
 	l.retry(l.first)
+}
+
+// fail ends the operation that the engine has, if any, with a reason. Those behind it get their turn.
+func (l *lane) fail(reason error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.busy {
+		l.first.err = reason
+		l.over(l.first)
+	}
 }
 
 // attempt attempts an operation that overtakes nothing (B03), and reports whether it is over. mu is held.

@@ -39,13 +39,6 @@ type message struct {
 	iovMore  []unix.Iovec
 }
 
-// reset forgets what the message was about and keeps its memory.
-func (m *message) reset() {
-	clear(m.iovMore)
-	more := m.iovMore[:0]
-	*m = message{iovMore: more}
-}
-
 // set has the message be about one buffer.
 func (m *message) set(b []byte) {
 	m.one[0] = b

@@ -17,6 +17,7 @@ type op struct {
 	kind  opKind
 	flags int // MSG_ flags of the kernel
 
+	socket *Socket // which is not forgotten while it waits
 	handle *handle // which it keeps open
 	lane   *lane
 	driver driver
@@ -26,6 +27,7 @@ type op struct {
 	tried  bool  // it was attempted, and has to wait
 	whole  bool  // it is over when all has been transferred, and not before
 	once   bool  // it is over when it would have to wait
+	short  bool  // a part was transferred, and more was to follow
 	peek   bool  // a receive takes nothing: it is over when there is something to receive
 
 	msg    message // what a transfer is about
@@ -127,6 +129,7 @@ func (o *op) take(res int) verdict {
 		if o.kind == opConnect {
 			o.began = false // The backlog of a unix socket is full (N43).
 		}
+		o.short = o.short || o.n > 0
 		return opWait
 	case errno == unix.ECANCELED && o.reason != nil:
 		return opDone
@@ -152,6 +155,10 @@ func (o *op) advance(res int) verdict {
 		}
 	}
 	o.n += res
+	o.moved(res)
+	if left && res > 0 && (o.kind == opRecv || o.kind == opSend) {
+		o.short = true // Of many buffers or a file the kernel takes no more than so much at once.
+	}
 	switch {
 	case left && res > 0 && o.reason == nil && o.whole:
 		return opAgain
@@ -164,11 +171,14 @@ func (o *op) advance(res int) verdict {
 
 // settle decides the result of an operation that is over. What was received wins over the reason why it should have
 // been cancelled, so that nothing is lost (B06, B07); a send that did not finish has both its bytes and the reason
-// (B08).
+// (B08). The end of a stream is there for the next receive as well, and does not win.
 func (o *op) settle() {
 	o.state = opOver
 	if o.kind.direction() == receiving && o.n > 0 && o.err == nil {
 		o.succeeded = true
+	}
+	if o.succeeded && o.reason != nil && o.n == 0 && o.msg.stream && (o.kind == opRecv || o.kind == opRecvMsg) {
+		o.succeeded = false
 	}
 	if !o.succeeded && o.err == nil {
 		o.err = o.reason
@@ -186,9 +196,10 @@ func newOp(kind opKind, flags int) *op {
 
 // recycle gives up an operation that nobody else knows any more.
 func (o *op) recycle() {
-	ready, expiry, msg := o.ready, o.expiry, o.msg
-	msg.reset()
-	*o = op{ready: ready, expiry: expiry, msg: msg}
+	ready, expiry, more := o.ready, o.expiry, o.msg.iovMore
+	clear(more)
+	*o = op{} // which copies nothing: a literal with fields would be made on the stack
+	o.ready, o.expiry, o.msg.iovMore = ready, expiry, more[:0]
 	ops.Put(o)
 }
 

@@ -100,11 +100,15 @@ func (s *Socket) beginIn(ctx context.Context, h *handle, l *lane, o *op, try boo
 	case try || o.once:
 		o.give()
 	default:
+		o.socket = s
 		h.acquire() // which succeeds while the lane is not stopped
 		l.push(s.engine.driver, o)
 		return true
 	}
 	o.settle()
+	if l.stopped == nil {
+		l.stats.over(o)
+	}
 	if o.callback != nil {
 		l.finish(o)
 	}

@@ -2,8 +2,11 @@ package socketops
 
 import (
 	"errors"
+	"maps"
 	"os"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -18,6 +21,10 @@ type reactor struct {
 	conn syscall.RawConn
 	over chan struct{} // closed when the goroutine has ended
 
+	look    func(epfd int, events []unix.EpollEvent, msec int) (int, error) // epoll_wait(2)
+	failure atomic.Pointer[error]                                           // why nothing is waited for any more
+
+	meter *meter
 	batch *aioBatch // makes many transfers at once, or nil
 
 	mu    sync.Mutex        // guards ports
@@ -28,8 +35,8 @@ type reactor struct {
 // reactorEvents is how many events are taken at a time.
 const reactorEvents = 128
 
-func openSyscall() (driver, error) {
-	r, err := newReactor()
+func openSyscall(m *meter) (driver, error) {
+	r, err := newReactor(m)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +44,7 @@ func openSyscall() (driver, error) {
 	return r, nil
 }
 
-func newReactor() (*reactor, error) {
+func newReactor(m *meter) (*reactor, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
@@ -47,7 +54,7 @@ func newReactor() (*reactor, error) {
 	}
 	r := &reactor{
 		file: os.NewFile(uintptr(fd), "socketops readiness"), fd: fd,
-		over: make(chan struct{}), ports: make(map[int32]*handle),
+		over: make(chan struct{}), look: unix.EpollWait, meter: m, ports: make(map[int32]*handle),
 	}
 	if r.conn, err = r.file.SyscallConn(); err != nil {
 		return nil, errors.Join(err, r.file.Close())
@@ -57,24 +64,47 @@ func newReactor() (*reactor, error) {
 
 func (r *reactor) start() { go r.wait() }
 
-// wait dispatches readiness until the reactor is closed.
+// wait dispatches readiness until the reactor is closed, or cannot be asked any more.
 func (r *reactor) wait() {
 	defer close(r.over)
 	var events [reactorEvents]unix.EpollEvent
 	var n int
+	var err error
 	look := func(fd uintptr) bool {
-		var err error
-		for n, err = unix.EpollWait(int(fd), events[:], 0); err == unix.EINTR; {
-			n, err = unix.EpollWait(int(fd), events[:], 0)
+		for n, err = r.look(int(fd), events[:], 0); err == unix.EINTR; {
+			n, err = r.look(int(fd), events[:], 0)
 		}
 		return n != 0
 	}
 	for r.conn.Read(look) == nil {
-		for i := range max(n, 0) {
+		if err != nil {
+			r.fail(os.NewSyscallError("epoll_wait", err))
+			return
+		}
+		r.meter.wakeUps.Add(1)
+		for i := range n {
 			r.dispatch(&events[i])
 		}
 		if r.batch != nil {
 			r.batch.move()
+		}
+	}
+}
+
+// fail ends all that waits, and what would have to from now on, with the reason.
+func (r *reactor) fail(reason error) {
+	backend := BackendSyscall
+	if r.batch != nil {
+		backend = BackendAIO
+	}
+	r.meter.failed(backend, reason)
+	r.failure.Store(&reason) // before the ports are looked at: what starts later sees it
+	r.mu.Lock()
+	handles := slices.Collect(maps.Values(r.ports))
+	r.mu.Unlock()
+	for _, h := range handles {
+		for d := range h.lanes {
+			h.lanes[d].fail(reason)
 		}
 	}
 }
@@ -137,6 +167,10 @@ type reactorPort struct {
 // start has the operation attempted when the socket becomes ready. It was attempted before: only if that changed since
 // can another attempt do more now (B03).
 func (p *reactorPort) start(o *op) bool {
+	if failure := p.reactor.failure.Load(); failure != nil {
+		o.err = *failure
+		return true
+	}
 	return (o.lane.event || !o.tried) && o.lane.attempt(o)
 }
 

@@ -40,6 +40,11 @@ func (s *Socket) TryRecv(b []byte, f MsgFlags) (int, error) {
 			break
 		}
 	}
+	bytes := max(n, 0)
+	if int(f)&flagsNotTaken != 0 {
+		bytes = 0
+	}
+	l.stats.tried(bytes, n, false)
 	l.mu.Unlock()
 	return tried(opRecv, n)
 }

@@ -21,10 +21,12 @@ func (s *Socket) replace() error {
 		return err
 	}
 	old := s.current.Load()
-	s.exchange(old, newHandle(fd))
+	s.leave(old, newHandle(fd))
 	old.stop(errCanceled)
 	path := s.renewState()
-	return errors.Join(s.replay(fd), old.end(path)) // fd stays open: Close waits for replacing.
+	err = errors.Join(s.replay(fd), old.end(path)) // fd stays open: Close waits for replacing.
+	s.left()
+	return err
 }
 
 // renewState forgets what was true of the old descriptor, and returns the path that it was bound to, or "".

@@ -32,6 +32,7 @@ func (s *Socket) TrySend(b []byte, f MsgFlags) (int, error) {
 		}
 		sent += n
 	}
+	l.stats.tried(sent+max(n, 0), n, sent > 0)
 	l.mu.Unlock()
 	if n < 0 && sent > 0 {
 		return sent, nil

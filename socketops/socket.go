@@ -4,6 +4,7 @@ package socketops
 
 import (
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,10 +14,13 @@ import (
 
 // Socket is a socket of an Engine. All of its methods are safe for concurrent use.
 //
+// A Socket that is not closed is closed when nobody knows it any more; WithLogger tells of that.
+//
 // Its descriptor is in non-blocking mode on every engine: waiting is the engine's, and the same call has the same
 // result everywhere (N24). Code that uses the descriptor by itself sees that.
 type Socket struct {
 	engine *Engine
+	number uint64 // among the engine's
 	family Family
 	typ    Type
 	proto  Protocol
@@ -27,6 +31,10 @@ type Socket struct {
 	closing   atomic.Bool
 	closed    chan struct{} // closed when Close has done its work
 	fault     error         // of Close
+
+	figures sync.Mutex  // guards past and leaving; taken before the lanes' mu
+	past    SocketStats // of handles that were replaced
+	leaving *handle     // one that is being replaced, or nil
 
 	nonBlocking  atomic.Bool // what SetBlocking has said (A37)
 	readTimeout  atomic.Int64
@@ -230,9 +238,16 @@ func (s *Socket) Close() error {
 	s.state.boundPath = ""
 	s.mu.Unlock()
 	s.fault = h.end(path)
+	runtime.SetFinalizer(s, nil)
 	s.engine.forget(s)
 	close(s.closed)
 	return s.fault
+}
+
+// forgotten closes a socket that nobody knows any more, and that has nothing under way: operations know theirs (B33).
+func (s *Socket) forgotten() {
+	s.engine.meter.degraded("socket was not closed", "family", int(s.family), "type", int(s.typ))
+	go func() { _ = s.Close() }() // which can linger, and nobody is there to be told
 }
 
 // resets reports whether a close that cuts off transfers is to reset the connection.

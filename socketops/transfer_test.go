@@ -122,10 +122,9 @@ func TestManyBuffersAreOneStream(t *testing.T) { // A18, A20, A34, A46, A52, N08
 
 func TestUnknownFlagsAreRefused(t *testing.T) { // N06
 	onEngines(t, func(t *testing.T, e *Engine) {
-		a, _, err := e.SocketPair(unix.SOCK_STREAM)
-		require.NoError(t, err)
+		a, _ := unixPair(t, e, unix.SOCK_STREAM)
 		const unknown = MsgFlags(1 << 20)
-		_, err = a.TrySend([]byte("x"), unknown)
+		_, err := a.TrySend([]byte("x"), unknown)
 		require.ErrorIs(t, err, unix.EOPNOTSUPP)
 		_, err = a.Recv(t.Context(), make([]byte, 1), unknown)
 		require.ErrorIs(t, err, unix.EOPNOTSUPP)

@@ -24,6 +24,7 @@ func (s *Socket) try(d direction) (*lane, error) {
 			err = ErrTimeout
 		default:
 			err = ErrWouldBlock
+			l.stats.tried(0, -int(unix.EAGAIN), false)
 		}
 		l.mu.Unlock()
 		return nil, err

@@ -21,6 +21,7 @@ import (
 type ringDriver struct {
 	event int           // an eventfd that ends the wait of the goroutine
 	over  chan struct{} // closed when the goroutine has ended
+	meter *meter
 
 	mu       sync.Mutex // guards what follows
 	starts   []*op
@@ -35,6 +36,7 @@ type ringDriver struct {
 
 	// What follows is the goroutine's.
 	ring        *uring.Ring
+	told        ringTotals
 	spare       []*op
 	inFlight    map[uint64]*op // by their tickets
 	senders     int            // that exist
@@ -63,7 +65,7 @@ const (
 	ringEntriesMin = 8
 )
 
-func openURing() (driver, error) {
+func openURing(m *meter) (driver, error) {
 	caps, err := uring.Probe()
 	if engine, refusals := caps.Engine(); engine != uring.EngineURing && engine != uring.EngineURingBundle {
 		for _, r := range refusals {
@@ -76,7 +78,7 @@ func openURing() (driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventfd2: %w", err)
 	}
-	d := &ringDriver{event: event, over: make(chan struct{}), inFlight: make(map[uint64]*op)}
+	d := &ringDriver{event: event, over: make(chan struct{}), meter: m, inFlight: make(map[uint64]*op)}
 	ready := make(chan error)
 	go d.own(ready)
 	if err := <-ready; err != nil {
@@ -93,6 +95,7 @@ func (d *ringDriver) own(ready chan<- error) {
 		if d.ring, err = uring.New(entries); err == nil || !errors.Is(err, unix.ENOMEM) || entries <= ringEntriesMin {
 			break
 		}
+		d.meter.degraded("smaller submission queue", "entries", entries/2, "error", err)
 	}
 	if err == nil {
 		if err = d.listen(); err != nil {
@@ -116,12 +119,14 @@ func (d *ringDriver) serve() error {
 		if over {
 			return nil
 		}
+		d.entering()
 		var err error
 		if wait {
 			_, err = d.ring.SubmitAndWait(context.Background(), 1)
 		} else {
 			_, err = d.ring.Submit()
 		}
+		d.entered()
 		if err != nil && !errors.Is(err, unix.EBUSY) && !errors.Is(err, unix.EAGAIN) {
 			return err
 		}
@@ -136,6 +141,7 @@ func (d *ringDriver) serve() error {
 		if err := d.land(); err != nil {
 			return err
 		}
+		d.meter.completions.Store(d.ring.Stats().Completed)
 	}
 }
 
@@ -156,6 +162,7 @@ func (d *ringDriver) wake() {
 	d.sleeping = false
 	one := [8]byte{1} // in the order of bytes of every machine that there is a kernel for: any number but 0 will do
 	_, _ = unix.Write(d.event, one[:])
+	d.meter.wakeUps.Add(1)
 }
 
 // takeWork queues what was handed over.
@@ -270,10 +277,12 @@ func (d *ringDriver) completed(cqe uring.CQE) error {
 
 // fail ends the driver: with the ring, and all operations with the reason.
 func (d *ringDriver) fail(reason error) {
-	d.mu.Lock()
 	if reason == nil {
 		reason = ErrClosed
+	} else {
+		d.meter.failed(BackendURing, reason)
 	}
+	d.mu.Lock()
 	d.failure = reason
 	starts := d.starts
 	d.starts = nil

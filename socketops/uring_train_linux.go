@@ -62,6 +62,7 @@ func (d *ringDriver) board(head *op) bool {
 		p.train.riding++
 		p.handOver(o)
 	}
+	d.meter.bundled(p.train.riding)
 	return true
 }
 

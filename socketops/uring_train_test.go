@@ -71,6 +71,8 @@ func TestQueuedSendsRideTogether(t *testing.T) {
 			require.Less(t, after.Submitted-before.Submitted, uint64(sends/4), "requests for %d sends", sends)
 			if caps, _ := uring.Probe(); caps.Require(uring.CanSendBundle) == nil {
 				require.NotZero(t, after.Bundles-before.Bundles)
+				require.NotZero(t, e.Stats().Bundles)
+				require.Greater(t, e.Stats().BundleMessages, uint64(sends/4))
 			}
 		})
 	}

@@ -1,5 +1,6 @@
 // Probe shows what this kernel lets this process do with io_uring and Linux AIO, feature by feature, why not where it
-// does not, and which engine follows from that. Nothing is decided by the kernel's version: everything is tried.
+// does not, which engine follows from that, and on what package socketops serves sockets here. Nothing is decided by
+// the kernel's version: everything is tried.
 //
 // Minimum kernel: none. Where there is no io_uring at all it says why.
 //
@@ -35,7 +36,8 @@ func run(args []string, stdout, stderr io.Writer) (status int) {
 		flags.PrintDefaults()
 	}
 	all := flags.Bool("all", false, "show a row for every feature, not only for those that are missing")
-	asJSON := flags.Bool("json", false, "write JSON, as uring.Capabilities.MarshalJSON describes it")
+	asJSON := flags.Bool("json", false,
+		"write JSON, as uring.Capabilities.MarshalJSON describes it, and as sockets what socketops.Status says")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -47,10 +49,9 @@ func run(args []string, stdout, stderr io.Writer) (status int) {
 	}
 	// The error says no more than the features that it is about.
 	caps, _ := uring.Probe()
+	sockets := socketLayer()
 	if *asJSON {
-		encoder := json.NewEncoder(stdout)
-		encoder.SetIndent("", "  ")
-		if err := encoder.Encode(caps); err != nil {
+		if err := writeJSON(stdout, caps, sockets); err != nil {
 			fmt.Fprintln(stderr, "probe:", err)
 			return 1
 		}
@@ -58,11 +59,34 @@ func run(args []string, stdout, stderr io.Writer) (status int) {
 	}
 	engine, refusals := caps.Engine()
 	r := report{
-		paper: paperFor(stdout), all: *all,
+		sockets: sockets,
+		paper:   paperFor(stdout), all: *all,
 		process: caps.Process(), features: caps.Features(), engine: engine, refusals: refusals,
 	}
 	r.write()
 	return 0
+}
+
+// writeJSON writes what is known of the capabilities, and of the sockets behind it.
+func writeJSON(w io.Writer, caps *uring.Capabilities, s sockets) error {
+	text, err := json.Marshal(caps)
+	if err != nil {
+		return err
+	}
+	var doc struct { // the members of the capabilities, in their order
+		Process  json.RawMessage `json:"process"`
+		Features json.RawMessage `json:"features"`
+		Engine   json.RawMessage `json:"engine"`
+		Refused  json.RawMessage `json:"refused"`
+		Sockets  sockets         `json:"sockets"`
+	}
+	if err := json.Unmarshal(text, &doc); err != nil {
+		return err
+	}
+	doc.Sockets = s
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(doc)
 }
 
 // widthDefault is the width where the output is no terminal, and widthMin the least that the columns need.

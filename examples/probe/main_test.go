@@ -21,7 +21,7 @@ func TestReportOfThisMachine(t *testing.T) {
 		args []string
 		has  []string
 	}{
-		{"short", nil, []string{"Surroundings", "Set-up flags", "Operations", "Sending", "Linux AIO", "Engine"}},
+		{"short", nil, []string{"Surroundings", "Set-up flags", "Operations", "Sending", "Linux AIO", "Engine", "Sockets"}},
 		{"all", []string{"-all"}, []string{"Surroundings", "send_bundle            6.10", "Engine"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -49,13 +49,17 @@ func TestJSONOfThisMachine(t *testing.T) {
 			Group, Name string
 			Supported   *bool
 		}
-		Engine string
+		Engine  string
+		Refused []any
+		Sockets sockets
 	}
 	require.NoError(t, json.Unmarshal(stdout.Bytes(), &doc))
 	require.NotEmpty(t, doc.Process["kernel"])
 	require.NotEmpty(t, doc.Engine)
 	caps, err := uring.Probe()
 	require.NoError(t, err)
+	require.Equal(t, socketLayer(), doc.Sockets)
+	require.NotNil(t, doc.Refused)
 	require.Len(t, doc.Features, len(caps.Features()))
 	for i, f := range caps.Features() {
 		require.Equal(t, f.Name, doc.Features[i].Name)
@@ -114,6 +118,11 @@ func madeUp(p paper) report {
 			{Engine: uring.EngineURingBundle, Reasons: []error{features[1].Err, features[6].Err}},
 			{Engine: uring.EngineURing, Reasons: []error{features[1].Err}},
 		},
+		sockets: sockets{Backend: "syscall", Refused: []refusedBackend{
+			{"uring", "uring: io_uring_register is not to be had, says one\n" +
+				"and another reason, which is longer than what its line has room for"},
+			{"aio", "no"},
+		}},
 	}
 }
 

@@ -18,6 +18,7 @@ type report struct {
 	features []uring.Feature
 	engine   uring.Engine
 	refusals []uring.EngineRefusal
+	sockets  sockets
 
 	told map[string]string // reasons that were written out, and for which feature
 }
@@ -60,6 +61,7 @@ func (r *report) write() {
 		}
 	}
 	r.writeEngine()
+	r.writeSockets()
 }
 
 func (r *report) heading(title, note string) {
@@ -233,5 +235,22 @@ func (r *report) writeEngine() {
 			r.hang(first, indent, plain, text)
 			first = cell("", indent)
 		}
+	}
+}
+
+func (r *report) writeSockets() {
+	r.heading("Sockets", "package socketops")
+	if r.sockets.Backend != "" {
+		r.line("  ", r.colour(green, "✓"), " ", r.colour(bold, r.sockets.Backend))
+	}
+	for _, refusal := range r.sockets.Refused {
+		first := "  " + r.colour(red, "✗") + " " + cell(refusal.Backend, nameWidth) + " "
+		for _, line := range strings.Split(refusal.Reason, "\n") {
+			r.hang(first, markWidth+nameWidth+1, plain, strings.TrimPrefix(line, "uring: "))
+			first = cell("", markWidth+nameWidth+1)
+		}
+	}
+	if r.sockets.Error != "" {
+		r.hang("  "+r.colour(red, "✗")+" ", markWidth, plain, r.sockets.Error)
 	}
 }

@@ -17,11 +17,13 @@ const (
 // cgoDirs are where C may be imported: the shim, and the peer in C that the benchmark compares with.
 var cgoDirs = []string{"cring/", "examples/bundlebench/"}
 
-// runtimeImports are the modules that the library may need at run time. The examples and tools, modules of
-// their own, may need others, and so may what only tests import.
+// runtimeImports are the modules that the library may need at run time. The examples, the tools and the adapter to
+// Prometheus, modules of their own, may need others, and so may what only tests import.
 var (
 	runtimeImports = []string{"github.com/sockring/uring", "golang.org/x/sys/"}
-	otherNeedsDirs = []string{"examples/", "tools/", "bench/", "kerneltest/", "internal/sendertest/"}
+	otherNeedsDirs = []string{
+		"examples/", "tools/", "bench/", "kerneltest/", "internal/sendertest/", "socketops/prometheus/",
+	}
 )
 
 // checkGo holds the rules for Go files.

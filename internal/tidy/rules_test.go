@@ -31,6 +31,7 @@ func TestImportRules(t *testing.T) {
 		{"C elsewhere", "a.go", imports("C"), "C is imported outside of cring/"},
 		{"dependency", "a.go", imports("example.org/x"), "may not depend on example.org/x"},
 		{"dependency of an example", "examples/a.go", imports("example.org/x"), ""},
+		{"dependency of an adapter", "socketops/prometheus/a.go", imports("example.org/x"), ""},
 		{"dependency of a test", "a_test.go", imports("example.org/x"), ""},
 		{"dependency that is allowed", "a.go", imports("golang.org/x/sys/unix"), ""},
 	})
