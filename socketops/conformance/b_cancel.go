@@ -72,6 +72,7 @@ func cancelledReceives(t *T) { // B07
 
 func cancelledSend(t *T) { // B08
 	t.onPairs(network.stream, func(t *T, n network, a, b *socketops.Socket) {
+		t.small(a)
 		told, results := outcomes(1)
 		op := a.GoSend(make([]byte, tooMuch), 0, told)
 		_, err := b.Recv(t.Late(), make([]byte, 1), 0) // so a part has left
@@ -171,6 +172,7 @@ func exactlyOnce(t *T) { // B31
 
 func timeoutKeepsTheSocket(t *T) { // B12
 	t.onPairs(network.stream, func(t *T, n network, a, b *socketops.Socket) {
+		t.small(a)
 		t.ok(a.SetWriteTimeout(5 * time.Millisecond))
 		sent, err := a.Send(t.Late(), make([]byte, tooMuch), 0)
 		t.is(err, socketops.ErrTimeout)
@@ -216,6 +218,7 @@ func timeoutIsForAll(t *T) { // B13
 
 func kernelTimeouts(t *T) { // B14, N59
 	t.onPairs(network.stream, func(t *T, n network, a, b *socketops.Socket) {
+		t.small(b)
 		tiny := unix.NsecToTimeval(int64(time.Millisecond))
 		for _, name := range []int{unix.SO_RCVTIMEO, unix.SO_SNDTIMEO} {
 			t.ok(b.SetRawOption(unix.SOL_SOCKET, name, bytesOf(&tiny)))

@@ -36,6 +36,7 @@ func closeStops(t *T) { // B09
 
 func closeWaits(t *T) { // B32
 	t.onPairs(network.stream, func(t *T, n network, a, b *socketops.Socket) {
+		t.small(a)
 		told, results := outcomes(3)
 		a.GoSend(make([]byte, tooMuch), 0, told)
 		a.GoRecv(make([]byte, 1), 0, told)
@@ -55,6 +56,7 @@ func closeWaits(t *T) { // B32
 
 func hangUpsWake(t *T) { // B27
 	t.onPairs(network.stream, func(t *T, n network, a, b *socketops.Socket) {
+		t.small(b)
 		told, results := outcomes(1)
 		b.GoRecv(make([]byte, 1), 0, told)
 		t.ok(a.Shutdown(socketops.ShutWrite))
@@ -176,6 +178,7 @@ func connectTwice(t *T) { // B17
 	t.is(s.Connect(t.Late(), at), unix.EISCONN)
 	told, results := outcomes(2)
 	a, b := t.pair(networks[0])
+	t.small(a)
 	a.GoSend(make([]byte, tooMuch), 0, told)
 	connecting := make(chan error, 1)
 	go func() { connecting <- a.Connect(context.Background(), at) }()

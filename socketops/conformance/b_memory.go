@@ -33,7 +33,7 @@ func memoryStays(t *T) { // B21
 		told, results := outcomes(1)
 		b.GoRecv(make([]byte, size), socketops.WaitAll, told) // of which nobody else knows
 		var others [][]byte
-		for range 20 {
+		for range 5 {
 			runtime.GC()
 			others = append(others, bytes.Repeat([]byte{0xaa}, size))
 		}
@@ -61,7 +61,7 @@ func listIsCopied(t *T) { // B22
 func sendGoesOn(t *T) { // B23
 	t.onPairs(network.stream, func(t *T, n network, a, b *socketops.Socket) {
 		t.small(a)
-		want := pattern(1 << 20)
+		want := pattern(1 << 18)
 		told, results := outcomes(1)
 		a.GoSend(want, 0, told)
 		var got []byte
@@ -77,6 +77,7 @@ func sendGoesOn(t *T) { // B23
 
 func errorWithBytes(t *T) { // B24
 	t.onPairs(network.stream, func(t *T, n network, a, b *socketops.Socket) {
+		t.small(a)
 		told, results := outcomes(1)
 		a.GoSend(make([]byte, tooMuch), 0, told)
 		_, err := b.Recv(t.Late(), make([]byte, 1), 0)
