@@ -6,5 +6,5 @@ import "slices"
 
 // memberRows are part A: the members of the platform layer.
 func memberRows() []Row {
-	return slices.Concat(transferRows(), optionRows())
+	return slices.Concat(primitiveRows(), transferRows(), optionRows())
 }

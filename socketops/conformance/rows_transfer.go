@@ -2,7 +2,7 @@
 
 package conformance
 
-// transferRows are A01 to A58: what the platform has, sockets, and what they transfer.
+// transferRows are A32 to A58: non-blocking sends, names, and the forms that wait.
 func transferRows() []Row {
 	return []Row{}
 }
