@@ -149,20 +149,34 @@ func timeoutsAreSet(t *T) {
 	for _, o := range []struct {
 		option socketops.Option
 		kernel int
+		set    func(*socketops.Socket, time.Duration) error
 		get    func(*socketops.Socket) time.Duration
 	}{
-		{socketops.OptReceiveTimeout, unix.SO_RCVTIMEO, (*socketops.Socket).ReadTimeout},
-		{socketops.OptSendTimeout, unix.SO_SNDTIMEO, (*socketops.Socket).WriteTimeout},
+		{
+			socketops.OptReceiveTimeout, unix.SO_RCVTIMEO,
+			(*socketops.Socket).SetReadTimeout, (*socketops.Socket).ReadTimeout,
+		},
+		{
+			socketops.OptSendTimeout, unix.SO_SNDTIMEO,
+			(*socketops.Socket).SetWriteTimeout, (*socketops.Socket).WriteTimeout,
+		},
 	} {
 		s := t.socket(udp4)
+		t.ok(o.set(s, math.MaxInt64))
+		t.equal(time.Duration(math.MaxInt64), o.get(s))
+		t.that(t.seconds(s, o.kernel) > 0, "the kernel has the longest, too")
 		t.ok(s.SetOptionInt(socketops.LevelSocket, o.option, 2500))
 		t.equal(2500*time.Millisecond, o.get(s))
 		t.equal(2, t.seconds(s, o.kernel))
 		t.is(s.SetOptionInt(socketops.LevelSocket, o.option, -1), unix.EINVAL)
+		t.is(o.set(s, -1), unix.EINVAL)
 		t.equal(2500*time.Millisecond, o.get(s)) // which stays where it fails
 		t.ok(s.SetOptionInt(socketops.LevelSocket, o.option, 0))
 		t.equal(time.Duration(0), o.get(s))
 		t.equal(0, t.seconds(s, o.kernel))
+		t.ok(s.Close())
+		t.is(o.set(s, time.Second), socketops.ErrClosed)
+		t.equal(time.Duration(0), o.get(s))
 	}
 }
 

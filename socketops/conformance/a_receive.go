@@ -50,6 +50,34 @@ func recvMessageList(ctx context.Context, s *socketops.Socket, b []byte) (int, e
 	return m.N, err
 }
 
+func messagesAreReceivedInListsInTurn(t *T) { // A56
+	receivesBy(recvMessageList)(t)
+	t.on(network.udp, func(t *T, n network) {
+		type got struct {
+			m   socketops.Msg
+			err error
+		}
+		results := make(chan got, 4)
+		done := func(m socketops.Msg, err error) { results <- got{m, err} }
+		s, at := t.bound(n)
+		from, atFrom := t.bound(n.client())
+		room := make([]byte, 8)
+		list := [][]byte{room[:3], room[3:]}
+		s.GoRecvMsg(list, 0, done)
+		list[0], list[1] = nil, nil // which was copied
+		_, err := from.TrySendTo([]byte("hello"), 0, at)
+		t.ok(err)
+		info := socketops.PacketInfo{Addr: at.AddrPort().Addr(), IfIndex: t.loopback()}
+		t.equal(got{socketops.Msg{N: 5, From: atFrom, PacketInfo: info}, nil}, <-results)
+		t.equal("hello", string(room[:5]))
+		s.GoRecvMsg([][]byte{room}, 1<<30, done)
+		t.is((<-results).err, unix.EOPNOTSUPP)
+		s.GoRecvMsg([][]byte{room}, 0, done).Cancel()
+		t.is((<-results).err, socketops.ErrCanceled)
+		t.equal(0, len(results))
+	})
+}
+
 // receivesBy is what holds for every form of receive that waits.
 func receivesBy(receive receiver) func(t *T) {
 	return func(t *T) {

@@ -27,10 +27,6 @@ func sendList(ctx context.Context, s *socketops.Socket, b []byte, _ socketops.Ad
 	return s.Sendv(ctx, cut(b, 0, 1, 0, 2), 0)
 }
 
-func sendTo(ctx context.Context, s *socketops.Socket, b []byte, to socketops.Addr) (int, error) {
-	return s.SendTo(ctx, b, 0, to)
-}
-
 func sendPartTo(ctx context.Context, s *socketops.Socket, b []byte, to socketops.Addr) (int, error) {
 	around := append(append([]byte("before"), b...), "after"...)
 	return s.SendTo(ctx, around[6:][:len(b)], 0, to)
@@ -139,7 +135,7 @@ func bytesAreSent(t *T) { // A16
 		k, err = a.TrySend([]byte{}, 0)
 		t.ok(err)
 		t.equal(0, k)
-		_, err = a.TrySend([]byte("next"), 0)
+		_, err = a.Send(t.Late(), []byte("next"), 0)
 		t.ok(err)
 		if n.messages() {
 			t.equal("", t.message(b)) // an empty message is one
@@ -197,6 +193,9 @@ func nothingIsNotNull(t *T) { // A15
 func datagramsFindTheirWay(t *T) { // A17
 	t.addressesBy(func(_ context.Context, s *socketops.Socket, b []byte, to socketops.Addr) (int, error) {
 		return s.TrySendTo(b, 0, to)
+	})
+	t.addressesBy(func(ctx context.Context, s *socketops.Socket, b []byte, to socketops.Addr) (int, error) {
+		return s.SendTo(ctx, b, 0, to)
 	})
 	t.on(network.tcp, func(t *T, n network) {
 		a, b := t.pair(n)

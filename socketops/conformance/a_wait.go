@@ -66,6 +66,23 @@ func readinessIsTold(t *T) { // A75
 		t.ready(true, l, socketops.PollRead, -1)
 	})
 	t.Sub("states of the socket", socketStatesAreTold)
+	t.Sub("many waits end with one close", func(t *T) {
+		for range 5 {
+			a, _ := t.socketPair(unix.SOCK_STREAM)
+			errs := make(chan error)
+			const waits = 10
+			for range waits {
+				go func() {
+					_, err := a.Poll(context.Background(), socketops.PollRead, -1)
+					errs <- err
+				}()
+			}
+			t.ok(a.Close())
+			for range waits {
+				t.is(<-errs, socketops.ErrClosed)
+			}
+		}
+	})
 }
 
 func socketStatesAreTold(t *T) {
