@@ -96,7 +96,8 @@ func (s *Socket) setFailed() {
 }
 
 // TryFinishConnect says what has become of a connection that TryConnect has begun: nil where it is made, ErrInProgress
-// where it is not yet, or why it cannot be made, which it says once (A26).
+// where it is not yet, or why it cannot be made, which it says once (A26). Where none was begun, or that was said
+// before, it is ENOTCONN.
 func (s *Socket) TryFinishConnect() error {
 	return s.control("connect", func(fd int) error {
 		switch res := finishConnect(fd); {
@@ -105,6 +106,10 @@ func (s *Socket) TryFinishConnect() error {
 		case res < 0:
 			s.setFailed()
 			return unix.Errno(-res)
+		}
+		// A socket that was never asked to connect is writable and has no error, too.
+		if _, err := unix.Getpeername(fd); err == unix.ENOTCONN {
+			return err
 		}
 		s.setConnected()
 		return nil

@@ -3,7 +3,6 @@
 package socketops
 
 import (
-	"context"
 	"errors"
 	"net/netip"
 	"os"
@@ -13,8 +12,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-
-	"github.com/sockring/uring/internal/testutil"
 )
 
 func TestConnectAnyTriesEachAddress(t *testing.T) { onEngines(t, testConnectAnyTriesEachAddress) }
@@ -22,23 +19,6 @@ func TestConnectAnyTriesEachAddress(t *testing.T) { onEngines(t, testConnectAnyT
 func testConnectAnyTriesEachAddress(t *testing.T, e *Engine) {
 	_, nobody := boundTCP(t, e)
 	_, somebody := listeningTCP(t, e)
-	ipv6 := netip.MustParseAddrPort("[::1]:1")
-	t.Run("A01 the first that answers, on a new descriptor", func(t *testing.T) {
-		s := freshTCP(t, e)
-		first := s.current.Load()
-		require.NoError(t, s.ConnectAny(lateContext(t),
-			[]netip.AddrPort{ipv6, nobody.AddrPort(), nobody.AddrPort(), somebody.AddrPort(), nobody.AddrPort()}))
-		require.NotSame(t, first, s.current.Load())
-		peer, err := s.PeerAddr()
-		require.NoError(t, err)
-		require.Equal(t, somebody, peer)
-	})
-	t.Run("A01 the descriptor stays where the first answers", func(t *testing.T) {
-		s := freshTCP(t, e)
-		first := s.current.Load()
-		require.NoError(t, s.ConnectAny(lateContext(t), []netip.AddrPort{somebody.AddrPort(), nobody.AddrPort()}))
-		require.Same(t, first, s.current.Load())
-	})
 	t.Run("B19 a new descriptor after a connect that failed", func(t *testing.T) {
 		s := freshTCP(t, e)
 		require.ErrorIs(t, s.Connect(lateContext(t), nobody), unix.ECONNREFUSED)
@@ -73,13 +53,6 @@ func testConnectAnyTriesEachAddress(t *testing.T, e *Engine) {
 			unix.ECONNREFUSED)
 		require.Equal(t, before, openDescriptors(t))
 	})
-	t.Run("A01 no address", func(t *testing.T) {
-		s := freshTCP(t, e)
-		require.ErrorIs(t, s.ConnectAny(lateContext(t), nil), unix.EINVAL)
-		require.ErrorIs(t, s.ConnectAny(lateContext(t), []netip.AddrPort{ipv6}), unix.EAFNOSUPPORT)
-		require.ErrorIs(t, s.ConnectAny(lateContext(t), []netip.AddrPort{nobody.AddrPort(), ipv6}),
-			unix.ECONNREFUSED)
-	})
 	t.Run("N35 an exposed socket", func(t *testing.T) {
 		s := freshTCP(t, e)
 		_, err := s.Fd()
@@ -88,51 +61,6 @@ func testConnectAnyTriesEachAddress(t *testing.T, e *Engine) {
 		require.ErrorIs(t, err, errors.ErrUnsupported)
 		require.NoError(t, s.ConnectAny(lateContext(t), []netip.AddrPort{somebody.AddrPort()}))
 	})
-	t.Run("A01 cancelled", func(t *testing.T) {
-		s := freshTCP(t, e)
-		ctx, cancel := context.WithCancel(context.Background())
-		cancel()
-		first := s.current.Load()
-		require.ErrorIs(t, s.ConnectAny(ctx, []netip.AddrPort{nobody.AddrPort(), somebody.AddrPort()}), ErrCanceled)
-		require.NoError(t, s.ConnectAny(lateContext(t), []netip.AddrPort{somebody.AddrPort()}))
-		require.Same(t, first, s.current.Load(), "nothing had begun")
-	})
-	t.Run("A01 closed", func(t *testing.T) {
-		s := freshTCP(t, e)
-		require.NoError(t, s.Close())
-		require.ErrorIs(t, s.ConnectAny(lateContext(t), []netip.AddrPort{nobody.AddrPort(), somebody.AddrPort()}),
-			ErrClosed)
-	})
-	t.Run("A01 does not wait on a socket that does not", func(t *testing.T) {
-		s := freshTCP(t, e)
-		require.NoError(t, s.SetBlocking(false))
-		require.ErrorIs(t, s.ConnectAny(lateContext(t), []netip.AddrPort{somebody.AddrPort(), nobody.AddrPort()}),
-			ErrInProgress)
-	})
-	t.Run("A01 IPv6", func(t *testing.T) {
-		s, at := ipv6Listener(t, e)
-		c, err := e.Socket(unix.AF_INET6, unix.SOCK_STREAM, unix.IPPROTO_TCP)
-		require.NoError(t, err)
-		// A socket of IPv6 only cannot reach the first.
-		require.NoError(t, c.ConnectAny(lateContext(t), []netip.AddrPort{somebody.AddrPort(), at.AddrPort()}))
-		_, _, err = s.Accept(lateContext(t))
-		require.NoError(t, err)
-	})
-}
-
-func ipv6Listener(t testing.TB, e *Engine) (*Socket, Addr) {
-	t.Helper()
-	s, err := e.Socket(unix.AF_INET6, unix.SOCK_STREAM, unix.IPPROTO_TCP)
-	if err == nil {
-		err = s.Bind(IPAddr(netip.MustParseAddrPort("[::1]:0")))
-	}
-	if err != nil {
-		testutil.Skip(t, testutil.NeedsIPv6, "%v", err)
-	}
-	require.NoError(t, s.Listen(1))
-	a, err := s.LocalAddr()
-	require.NoError(t, err)
-	return s, a
 }
 
 func TestConnectDataConnectsAndSends(t *testing.T) { onEngines(t, testConnectDataConnectsAndSends) }
@@ -215,22 +143,6 @@ func testConnectDataConnectsAndSends(t *testing.T, e *Engine) {
 			require.Zero(t, n)
 		})
 	}
-	t.Run("A25 a send that fails is a send", func(t *testing.T) {
-		_, to := listeningTCP(t, e)
-		s := freshTCP(t, e)
-		s.writeTimeout.Store(int64(soon))
-		n, err := s.ConnectData(lateContext(t), to, make([]byte, 64<<20))
-		require.Equal(t, &OpError{"send", ErrTimeout}, err)
-		require.Positive(t, n)
-	})
-	t.Run("A25 disconnected", func(t *testing.T) {
-		a, _ := tcpPair(t, e)
-		_, to := listeningTCP(t, e)
-		require.NoError(t, a.Disconnect(false))
-		n, err := a.ConnectData(lateContext(t), to, []byte("x"))
-		require.Equal(t, &OpError{"connect", unix.EISCONN}, err)
-		require.Zero(t, n)
-	})
 	t.Run("N32 other sockets have no fast open", func(t *testing.T) {
 		s, err := e.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
 		require.NoError(t, err)

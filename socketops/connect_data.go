@@ -30,6 +30,16 @@ func (s *Socket) ConnectData(ctx context.Context, a Addr, data []byte) (int, err
 	return n + more, err
 }
 
+// TryConnectData begins to connect as TryConnect does, with the same errors, and returns how much of data goes with the
+// connection request: none, or on a TCP socket with TCP_FASTOPEN set what ConnectData says of that. What is left is for
+// the caller to send once the connection is made (A25).
+func (s *Socket) TryConnectData(a Addr, data []byte) (int, error) {
+	if len(data) == 0 || !s.hasFastOpen() {
+		data = nil
+	}
+	return s.connectOnce(context.Background(), a, data, true)
+}
+
 // hasFastOpen reports whether TCP_FASTOPEN is set, as the kernel has it: SetFastOpen is a wish.
 func (s *Socket) hasFastOpen() bool {
 	on := 0

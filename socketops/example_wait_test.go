@@ -4,6 +4,7 @@ package socketops_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -64,5 +65,25 @@ func ExampleSocket_ConnectAny() {
 	// Output:
 	// true true
 	// false
+	// 5 <nil>
+}
+
+// What does not leave with the connection request is sent when the connection is made.
+func ExampleSocket_TryConnectData() {
+	engine := must(socketops.New())
+	defer engine.Close()
+	listener := must(engine.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP))
+	check(listener.Bind(socketops.IPAddr(netip.MustParseAddrPort("127.0.0.1:0"))))
+	check(listener.Listen(16))
+
+	client := must(engine.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP))
+	data := []byte("hello")
+	n, err := client.TryConnectData(must(listener.LocalAddr()), data)
+	fmt.Println(n, errors.Is(err, socketops.ErrInProgress))
+	must(client.Poll(context.Background(), socketops.PollWrite, -1))
+	check(client.TryFinishConnect())
+	fmt.Println(client.TrySend(data[n:], 0))
+	// Output:
+	// 0 true
 	// 5 <nil>
 }

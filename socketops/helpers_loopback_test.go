@@ -20,6 +20,8 @@ const (
 	late = 20 * time.Second
 )
 
+var loopback = IPAddr(netip.MustParseAddrPort("127.0.0.1:0"))
+
 // lateContext ends when a test has hung.
 func lateContext(t testing.TB) context.Context {
 	t.Helper()

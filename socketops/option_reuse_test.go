@@ -66,22 +66,10 @@ func TestOptionReuse(t *testing.T) {
 }
 
 func TestBindOfTCPReusesTheAddress(t *testing.T) {
-	t.Run("A42 TCP", func(t *testing.T) {
-		s := tcpSocket(t)
-		bindOption(t, s, "127.0.0.1:0")
-		require.Equal(t, 1, kernelInt(t, s, unix.SOL_SOCKET, unix.SO_REUSEADDR))
-		require.Zero(t, kernelInt(t, s, unix.SOL_SOCKET, unix.SO_REUSEPORT))
-		require.False(t, s.Exposed())
-	})
 	t.Run("N26 not for two listeners", func(t *testing.T) {
 		a, b := tcpSocket(t), tcpSocket(t)
 		at := bindOption(t, a, "127.0.0.1:0")
 		require.NoError(t, a.Listen(1))
 		require.ErrorIs(t, b.Bind(at), unix.EADDRINUSE)
-	})
-	t.Run("A42 protocol 0", func(t *testing.T) {
-		s := optionSocket(t, unix.AF_INET, unix.SOCK_STREAM, 0)
-		bindOption(t, s, "127.0.0.1:0")
-		require.Zero(t, kernelInt(t, s, unix.SOL_SOCKET, unix.SO_REUSEADDR))
 	})
 }

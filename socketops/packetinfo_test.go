@@ -4,6 +4,7 @@ package socketops
 
 import (
 	"context"
+	"net"
 	"net/netip"
 	"testing"
 	"time"
@@ -13,6 +14,22 @@ import (
 
 	"github.com/sockring/uring/internal/testutil"
 )
+
+var local4 = netip.MustParseAddr("127.0.0.1")
+
+// loopbackOf returns the number of the loopback interface.
+func loopbackOf(t testing.TB) int {
+	t.Helper()
+	all, err := net.Interfaces()
+	require.NoError(t, err)
+	for _, i := range all {
+		if i.Flags&net.FlagLoopback != 0 {
+			return i.Index
+		}
+	}
+	require.Fail(t, "no loopback interface")
+	return 0
+}
 
 // receiveFrom has a message go from one socket to the other, and returns what arrived.
 func receiveFrom(t *testing.T, s, from *Socket, to Addr) Msg {
@@ -61,23 +78,6 @@ func TestRecvMsgTellsPacketInfo(t *testing.T) {
 		require.Equal(t, PacketInfo{netip.IPv6Loopback(), lo}, m.PacketInfo)
 		require.Equal(t, sender, m.From)
 	})
-	for name, bound := range map[string]string{"any address": "[::]:0", "a mapped address": "[::ffff:127.0.0.1]:0"} {
-		t.Run("A67 N57 IPv4 on a dual-mode socket bound to "+name, func(t *testing.T) {
-			s, from := udp6Socket(t), udpSocket(t)
-			require.NoError(t, s.SetDualMode(true))
-			at, sender := bindOption(t, s, bound), bindOption(t, from, "127.0.0.1:0")
-			noMessage(t, s)
-			require.Equal(t, 1, kernelInt(t, s, unix.IPPROTO_IP, unix.IP_PKTINFO), "A67")
-			m := receiveFrom(t, s, from, onPort("127.0.0.1", at))
-			require.Equal(t, PacketInfo{local4, lo}, m.PacketInfo, "N16")
-			require.Equal(t, sender, m.From)
-			_, err := from.TrySendTo([]byte("again"), 0, onPort("127.0.0.1", at))
-			require.NoError(t, err)
-			_, a, _, err := s.RecvFrom(context.Background(), make([]byte, 8), 0)
-			require.NoError(t, err)
-			require.Equal(t, sender, a)
-		})
-	}
 	t.Run("N16 both versions on a dual-mode socket", func(t *testing.T) {
 		s, from4, from6 := udp6Socket(t), udpSocket(t), udp6Socket(t)
 		noMessage(t, s)
@@ -126,34 +126,4 @@ func TestRecvMsgTellsPacketInfo(t *testing.T) {
 	t.Run("A08 dual-mode packet information is never missing", func(t *testing.T) {
 		require.NoError(t, checkDualModePacketInfo())
 	})
-}
-
-func TestGoRecvMsgCallsBackOnce(t *testing.T) {
-	type got struct {
-		m   Msg
-		err error
-	}
-	results := make(chan got, 2)
-	done := func(m Msg, err error) { results <- got{m, err} }
-	s, from := udpSocket(t), udpSocket(t)
-	at, sender := bindOption(t, s, "127.0.0.1:0"), bindOption(t, from, "127.0.0.1:0")
-	b := make([]byte, 8)
-	bufs := [][]byte{b}
-
-	s.GoRecvMsg(bufs, 0, done)
-	bufs[0] = nil
-	_, err := from.TrySendTo([]byte("hello"), 0, at)
-	require.NoError(t, err)
-	r := <-results
-	require.NoError(t, r.err)
-	require.Equal(t, "hello", string(b[:r.m.N]))
-	require.Equal(t, sender, r.m.From)
-	require.Equal(t, PacketInfo{local4, loopbackOf(t)}, r.m.PacketInfo)
-
-	s.GoRecvMsg([][]byte{b}, MsgFlags(1<<30), done)
-	require.ErrorIs(t, (<-results).err, unix.EOPNOTSUPP)
-
-	s.GoRecvMsg([][]byte{b}, 0, done).Cancel()
-	require.ErrorIs(t, (<-results).err, ErrCanceled)
-	require.Empty(t, results)
 }

@@ -83,49 +83,6 @@ func sizeOf(k optionKey) int {
 	return 4
 }
 
-func TestSocketIsExposed(t *testing.T) {
-	for name, set := range map[string]func(*Socket) error{
-		"N34 Broadcast":         func(s *Socket) error { return s.SetBroadcast(true) },
-		"N34 DontFragment":      func(s *Socket) error { return s.SetDontFragment(true) },
-		"N34 MulticastLoopback": func(s *Socket) error { return s.SetMulticastLoopback(false) },
-		"A63 raw option": func(s *Socket) error {
-			return s.SetRawOption(unix.SOL_SOCKET, unix.SO_KEEPALIVE, intValue(1))
-		},
-		"A60 descriptor": func(s *Socket) error { _, err := s.Fd(); return err },
-		"A60 bytes": func(s *Socket) error {
-			return s.SetOptionBytes(LevelSocket, OptBroadcast, intValue(1))
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := udpSocket(t)
-			require.False(t, s.Exposed())
-			require.NoError(t, set(s))
-			require.True(t, s.Exposed())
-		})
-	}
-	t.Run("A60 failure does not", func(t *testing.T) {
-		s := udpSocket(t)
-		require.Error(t, s.SetMulticastInterface4(1<<24))
-		require.False(t, s.Exposed())
-	})
-	t.Run("A60 packet information does not", func(t *testing.T) {
-		s := udpSocket(t)
-		require.NoError(t, s.SetRecvPacketInfo(true))
-		require.False(t, s.Exposed())
-	})
-}
-
-func TestFd(t *testing.T) {
-	s := udpSocket(t)
-	fd, err := s.Fd()
-	require.NoError(t, err)
-	require.Equal(t, s.current.Load().fd, fd)
-	require.NoError(t, s.Close())
-	fd, err = s.Fd()
-	require.ErrorIs(t, err, ErrClosed)
-	require.Equal(t, -1, fd)
-}
-
 func TestReplay(t *testing.T) {
 	t.Run("N35 buffers are not doubled", func(t *testing.T) {
 		s := tcpSocket(t)

@@ -164,13 +164,6 @@ func disconnectStops(t *T) { // B38
 	})
 }
 
-// nobody returns an address at which nobody listens.
-func (t *T) nobody() socketops.Addr {
-	t.Helper()
-	_, at := t.bound(networks[0]) // bound, so that nobody else has it, and not listening
-	return at
-}
-
 func connectTwice(t *T) { // B17
 	l, at := t.listening(networks[0], 4)
 	s := t.socket(networks[0])

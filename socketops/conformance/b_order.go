@@ -6,8 +6,6 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -20,9 +18,6 @@ func (t *T) small(s *socketops.Socket) {
 	t.Helper()
 	t.ok(s.SetSendBuffer(1))
 }
-
-// tooMuch is more than a socket with small holds, and its peer.
-const tooMuch = 1 << 20
 
 func directionsAreIndependent(t *T) { // B01
 	t.onPairs(network.stream, func(t *T, n network, a, b *socketops.Socket) {
@@ -189,20 +184,9 @@ func concurrentSends(t *T) { // B30
 	})
 }
 
-// file makes a file with what it holds.
-func (t *T) file(text string) *os.File {
-	t.Helper()
-	f, err := os.Create(filepath.Join(t.TempDir(), "f"))
-	t.ok(err)
-	t.Cleanup(func() { f.Close() })
-	_, err = f.WriteString(text)
-	t.ok(err)
-	return f
-}
-
 func filesInTurn(t *T) { // B34
 	t.onPairs(network.stream, func(t *T, n network, a, b *socketops.Socket) {
-		f := t.file("(from the file)")
+		f := t.file([]byte("(from the file)"))
 		t.small(a)
 		filled := t.fill(a)
 		told, results := outcomes(3)
@@ -216,14 +200,14 @@ func filesInTurn(t *T) { // B34
 		}
 		t.ok(a.SetWriteTimeout(1))
 		filled = t.fill(a)
-		_, err := a.SendFile(t.Late(), t.file(string(make([]byte, 1<<20))), 0, -1)
+		_, err := a.SendFile(t.Late(), t.file(make([]byte, 1<<20)), 0, -1)
 		t.is(err, socketops.ErrTimeout)
 	})
 }
 
 func packetsInOnePiece(t *T) { // B35
 	t.onPairs(network.stream, func(t *T, n network, a, b *socketops.Socket) {
-		f := t.file("file")
+		f := t.file([]byte("file"))
 		elements := []socketops.Packet{{Data: []byte("<head ")}, {File: f}, {}, {Data: []byte(" tail>")}}
 		const whole, rounds = "<head file tail>", 20
 		t.small(a)

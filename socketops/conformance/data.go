@@ -45,6 +45,9 @@ func (t *T) fill(s *socketops.Socket) (n int) {
 func (t *T) receive(s *socketops.Socket, n int) []byte {
 	t.Helper()
 	b := make([]byte, n)
+	if n == 0 {
+		return b // for which a receive would wait until there is something
+	}
 	got, err := s.Recv(t.Late(), b, socketops.WaitAll)
 	t.ok(err)
 	t.equal(n, got)

@@ -4,6 +4,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"path/filepath"
@@ -44,6 +45,19 @@ var networks = []network{
 	{name: "socketpair of packets", family: unix.AF_UNIX, typ: unix.SOCK_SEQPACKET, pair: true},
 }
 
+// raws are the kinds that take a privilege. What IPv4 sockets of theirs receive begins with the header of the packet.
+var raws = []network{
+	{name: "raw4", family: unix.AF_INET, typ: unix.SOCK_RAW, proto: unix.IPPROTO_IGMP},
+	{name: "raw6", family: unix.AF_INET6, typ: unix.SOCK_RAW, proto: unix.IPPROTO_NONE},
+}
+
+// onRaws is on for the kinds that take a privilege.
+func (t *T) onRaws(test func(t *T, n network)) {
+	for _, n := range raws {
+		t.Sub(n.name, func(t *T) { test(t, n) })
+	}
+}
+
 func (n network) stream() bool { return n.typ == unix.SOCK_STREAM }
 
 // listens reports whether sockets of the kind listen and accept.
@@ -73,15 +87,24 @@ func every(network) bool { return true }
 func (t *T) socket(n network) *socketops.Socket {
 	t.Helper()
 	s, err := t.Engine.Socket(n.family, n.typ, n.proto)
-	if n.family == unix.AF_INET6 && err != nil {
-		testutil.Skip(t, testutil.NeedsIPv6, "%v", err)
-	}
-	t.ok(err)
+	t.permitted(n, err)
 	t.Cleanup(func() { s.Close() })
 	if n.dual {
 		t.ok(s.SetDualMode(true))
 	}
 	return s
+}
+
+// permitted skips the test where an error says that the machine has no IPv6, or no raw sockets for this user.
+func (t *T) permitted(n network, err error) {
+	t.Helper()
+	switch {
+	case n.family == unix.AF_INET6 && (errors.Is(err, unix.EAFNOSUPPORT) || errors.Is(err, unix.EADDRNOTAVAIL)):
+		testutil.Skip(t, testutil.NeedsIPv6, "%v", err)
+	case n.typ == unix.SOCK_RAW && errors.Is(err, unix.EPERM):
+		testutil.Skip(t, testutil.NeedsPrivilege, "raw sockets: %v", err)
+	}
+	t.ok(err)
 }
 
 // abstracts numbers the abstract names, which are those of the whole machine.
@@ -106,11 +129,7 @@ func (t *T) anywhere(n network) socketops.Addr {
 func (t *T) bound(n network) (*socketops.Socket, socketops.Addr) {
 	t.Helper()
 	s := t.socket(n)
-	err := s.Bind(t.anywhere(n))
-	if n.family == unix.AF_INET6 && err != nil {
-		testutil.Skip(t, testutil.NeedsIPv6, "%v", err)
-	}
-	t.ok(err)
+	t.permitted(n, s.Bind(t.anywhere(n)))
 	at, err := s.LocalAddr()
 	t.ok(err)
 	if n.dual {

@@ -33,6 +33,7 @@ const (
 	Call     Way = "system call"                    // made in the caller's name, alike on all backends
 	Polled   Way = "attempt, readiness, attempt"    // what would block waits for readiness on every backend
 	Native   Way = "attempt, then the engine's way" // which hands the transfer to the kernel where it can
+	Looked   Way = "look, readiness, look"          // the runtime's poller waits, alike on all backends
 	Rule     Way = "rule of the queues"             // of what is common to all backends
 	Nowhere  Way = "-"                              // on no backend
 )

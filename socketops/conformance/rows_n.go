@@ -2,9 +2,7 @@
 
 package conformance
 
-import "slices"
-
 // nestedRows are the nested behaviours of part A.
 func nestedRows() []Row {
-	return slices.Concat(callRows(), stateRows())
+	return []Row{}
 }
