@@ -145,11 +145,11 @@ func Default() (*Engine, error) { return defaultEngine() }
 
 var defaultEngine = sync.OnceValues(func() (*Engine, error) { return New() })
 
-// queues reports whether an operation is better off with those of other sockets than attempted at once: what nobody
-// waits for leaves by one system call together (N58 keeps the order of each socket).
+// queues reports whether an operation that may wait is better not attempted at once: what nobody waits for leaves with
+// the sends of other sockets by one system call (N58 keeps the order of each socket), and what is slow has a goroutine.
 func (e *Engine) queues(o *op) bool {
 	send := o.kind == opSend || o.kind == opSendMsg && o.msg.stream
-	return send && e.backend == BackendURing && o.callback != nil && !o.once
+	return !o.once && (o.slow() || send && e.backend == BackendURing && o.callback != nil)
 }
 
 // Backend returns what the Engine is built on.

@@ -49,6 +49,10 @@ func (l *lane) run() {
 			continue
 		}
 		l.busy, o.state = true, opInFlight
+		if o.slow() && !o.tried {
+			l.work(o)
+			return
+		}
 		if p.start(o) {
 			l.busy = false
 			l.drop(o)
@@ -147,7 +151,7 @@ func (l *lane) cancelLocked(o *op, reason error) bool {
 		return true
 	}
 	o.reason = reason
-	if l.handle.port.cancel(o) {
+	if o.state == opInFlight && l.handle.port.cancel(o) {
 		l.over(o)
 	}
 	return true
@@ -156,10 +160,10 @@ func (l *lane) cancelLocked(o *op, reason error) bool {
 // cancelEach cancels all operations, and reports whether there were any. Those that the engine does not have go first,
 // so that none of them gets its turn. mu is held.
 func (l *lane) cancelEach(reason error) (any bool) {
-	for _, state := range []opState{opQueued, opInFlight} {
+	for _, queued := range []bool{true, false} {
 		for o := l.first; o != nil; {
 			next := o.next // which a cancelled one forgets
-			if o.state == state && l.cancelLocked(o, reason) {
+			if queued == (o.state == opQueued) && l.cancelLocked(o, reason) {
 				any = true
 			}
 			o = next
@@ -186,7 +190,7 @@ func (l *lane) becameReady(b *aioBatch) {
 		return // mu stays held until the batch is made
 	}
 	defer l.mu.Unlock()
-	if !l.busy {
+	if !l.busy || l.first.state == opWorking {
 		l.event = true
 		return
 	}
@@ -211,6 +215,10 @@ func (l *lane) attempt(o *op) bool {
 
 // retry attempts the operation that the engine has, and ends it where it is over. mu is held.
 func (l *lane) retry(o *op) {
+	if o.slow() {
+		l.work(o)
+		return
+	}
 	if l.attempt(o) {
 		l.over(o)
 	}

@@ -89,6 +89,7 @@ const (
 	opNew      opState = iota // not queued
 	opQueued                  // behind others of its lane
 	opInFlight                // the engine has it
+	opWorking                 // a goroutine of its own makes its system calls
 	opOver
 )
 

@@ -93,7 +93,7 @@ func (s *Socket) beginIn(ctx context.Context, h *handle, l *lane, o *op, try boo
 		o.err = ended(ctx)
 	case l.deadline.passed:
 		o.err = ErrTimeout
-	case l.first == nil && !s.engine.queues(o) && l.attempt(o):
+	case l.first == nil && (try || !s.engine.queues(o)) && l.attempt(o):
 		if o.err != nil && o.n > 0 && (try || o.once) && o.kind.direction() == sending {
 			o.err, o.succeeded = nil, true // The next attempt shows the error (N10).
 		}

@@ -54,6 +54,8 @@ func (o *op) completed(res int) verdict {
 		return o.take(res)
 	case o.reason != nil:
 		return opDone
+	case o.slow():
+		return opAgain
 	case o.attempt():
 		return opDone
 	}

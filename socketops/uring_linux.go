@@ -271,6 +271,10 @@ func (d *ringDriver) completed(cqe uring.CQE) error {
 		return nil
 	case v == opWait:
 		o.polling = true
+	case v == opAgain && o.slow():
+		delete(d.inFlight, o.ticket)
+		l.work(o)
+		return nil
 	}
 	return d.arm(o)
 }
