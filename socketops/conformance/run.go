@@ -23,20 +23,20 @@ type T struct {
 	Engine *socketops.Engine
 }
 
-// Run makes a subtest of every row, each on an Engine of its own, which open returns and Run closes.
+// Run makes a subtest of every row, all on the Engine that open returns, which Run closes.
 func Run(t *testing.T, open func(t testing.TB) *socketops.Engine) {
+	e := open(t)
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Errorf("closing the engine: %v", err)
+		}
+	})
 	for _, row := range Rows() {
 		if row.Test == nil {
 			continue
 		}
 		t.Run(row.ID, func(t *testing.T) {
 			testutil.Timeout(t, hangLimit)
-			e := open(t)
-			t.Cleanup(func() {
-				if err := e.Close(); err != nil {
-					t.Errorf("closing the engine: %v", err)
-				}
-			})
 			row.Test(&T{t, e})
 		})
 	}
