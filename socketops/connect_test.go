@@ -67,7 +67,7 @@ func TestConnectionsAreAcceptedInOrder(t *testing.T) { // A23, A44, B25, B26, N4
 				for i := range 3 {
 					c := n.socket(t, e)
 					require.NoError(t, c.Connect(t.Context(), at))
-					require.True(t, c.state.connected)
+					require.True(t, c.Connected())
 					_, err := c.Send(t.Context(), []byte{byte(i)}, 0)
 					require.NoError(t, err)
 					got := <-told

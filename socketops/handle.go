@@ -28,6 +28,7 @@ type handle struct {
 
 	refs atomic.Int64  // users of fd, and handleClosed
 	idle chan struct{} // closed when the handle is, and nobody uses fd
+	link atomic.Int32  // see Socket.Connected
 
 	portMu sync.Mutex // guards port; taken after a lane's mu
 	port   port       // what the engine knows of the socket, from the first wait on

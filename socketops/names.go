@@ -31,7 +31,7 @@ const (
 func (s *Socket) Bind(a Addr) error {
 	name, err := s.reachable(a).sockaddr(nil)
 	if err != nil {
-		return opError("bind", err)
+		return s.invalid("bind", err)
 	}
 	return s.control("bind", func(fd int) error {
 		if s.proto == unix.IPPROTO_TCP {
@@ -69,7 +69,7 @@ func (s *Socket) Listen(backlog int) error {
 // directions that were ended is woken by the kernel: receives by the end of the stream, sends by EPIPE.
 func (s *Socket) Shutdown(how ShutdownHow) error {
 	if how&^ShutBoth != 0 || how == 0 {
-		return opError("shutdown", unix.EINVAL)
+		return s.invalid("shutdown", unix.EINVAL)
 	}
 	return s.control("shutdown", func(fd int) error {
 		err := unix.Shutdown(fd, int(how)-1)

@@ -40,7 +40,6 @@ type Socket struct {
 
 // state is what the library remembers of a socket because the kernel cannot be asked, or not any more.
 type state struct {
-	connected    bool // as far as is known
 	everConnect  bool
 	disconnected bool // by Disconnect
 	failed       bool // to connect
@@ -138,11 +137,11 @@ func (e *Engine) FromFD(fd int) (*Socket, error) {
 		engine: e, closed: make(chan struct{}),
 		family: Family(facts[0]), typ: Type(facts[1]), proto: Protocol(facts[2]), kernel: Protocol(facts[2]),
 	}
+	s.current.Store(newHandle(fd))
 	s.state.listening = facts[3] != 0
 	if _, err := unix.Getpeername(fd); err == nil {
 		s.setConnected()
 	}
-	s.current.Store(newHandle(fd))
 	if err := e.adopt(s); err != nil {
 		return nil, opError("socket", err)
 	}
@@ -166,7 +165,8 @@ func (s *Socket) isStream() bool { return s.typ == unix.SOCK_STREAM }
 func (s *Socket) setConnected() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state.connected, s.state.everConnect, s.state.failed = true, true, false
+	s.state.everConnect, s.state.failed = true, false
+	s.current.Load().link.Store(linkMade)
 }
 
 // acquire returns the socket's descriptor, kept open until release.
@@ -191,6 +191,7 @@ func (s *Socket) control(op string, call func(fd int) error) error {
 	defer h.release()
 	for {
 		if err = call(h.fd); err != unix.EINTR {
+			h.failed(op, err)
 			return opError(op, err)
 		}
 	}
