@@ -27,7 +27,8 @@ const (
 )
 
 // Bind wraps bind(2): it gives the socket an address. On TCP sockets SO_REUSEADDR is set first, so that a server can
-// start again while connections of its predecessor linger (N26). The path of a unix socket is removed by Close (N53).
+// start again while connections of its predecessor linger (N26). The path of a unix socket is removed by Close (N53),
+// see SetUnlinkOnClose.
 func (s *Socket) Bind(a Addr) error {
 	name, err := s.reachable(a).sockaddr(nil)
 	if err != nil {

@@ -31,7 +31,7 @@ func (s *Socket) replace() error {
 func (s *Socket) renewState() (path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	path, s.state.boundPath = s.state.boundPath, ""
+	path = s.state.takePath()
 	s.state.everConnect, s.state.disconnected, s.state.failed = false, false, false
 	s.state.listening, s.state.shut = false, 0
 	return path
