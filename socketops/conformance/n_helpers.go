@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -116,4 +117,25 @@ func nSysctl(t *T, path string) int {
 	v, err := strconv.Atoi(strings.TrimSpace(string(b)))
 	t.ok(err)
 	return v
+}
+
+// nFile is a file of the test's own.
+func nFile(t *T, data []byte) *os.File {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	t.ok(err)
+	t.Cleanup(func() { f.Close() })
+	_, err = f.Write(data)
+	t.ok(err)
+	return f
+}
+
+// nTooMuch is how many bytes do not fit between two sockets whose buffers are small, in whatever way TCP makes room.
+const nTooMuch = 4 << 20
+
+// nSmall has what a sends to b find little room.
+func nSmall(t *T, a, b *socketops.Socket) {
+	t.Helper()
+	t.ok(a.SetSendBuffer(1))
+	t.ok(b.SetRecvBuffer(1))
 }

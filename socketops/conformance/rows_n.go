@@ -37,5 +37,30 @@ func nestedRows() []Row {
 			ID: "N42", Title: "an accepted socket inherits its local address alone", Way: Polled,
 			Names: []string{"Socket.Accept"}, Test: nAcceptedSocket,
 		},
+		{
+			ID: "N39", Title: "one error after Close and of what it ends", Way: NoKernel,
+			Names: []string{"Socket.Close", "ErrClosed", "Classify"}, Test: nClosed,
+		},
+		{
+			ID: "N40", Title: "a broken connection is EPIPE and no signal", Way: Native,
+			Names: []string{"Socket.Send", "Socket.Sendv", "Socket.SendFile", "Socket.GoSend", "Socket.GoSendvTo"},
+			Test:  nBrokenPipe,
+		},
+		{
+			ID: "N50", Title: "Close ends whatever waits, and with it the connection", Way: Call,
+			Names: []string{"Socket.Close"}, Test: nCloseWakes,
+		},
+		{
+			ID: "N51", Title: "Close that cuts something off resets the connection", Way: Call,
+			Names: []string{"Socket.Close", "Socket.Shutdown"}, Test: nAbortiveClose,
+		},
+		{
+			ID: "N52", Title: "Close that lingers", Way: Call,
+			Names: []string{"Socket.Close", "Socket.SetLinger"}, Test: nLingeringClose,
+		},
+		{
+			ID: "N53", Title: "Close removes the path of a unix socket", Way: Call,
+			Names: []string{"Socket.Bind", "Socket.Close", "Socket.SetUnlinkOnClose"}, Test: nPathIsRemoved,
+		},
 	}
 }
