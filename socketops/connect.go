@@ -57,12 +57,12 @@ func (s *Socket) pauseConnect(ctx context.Context, d time.Duration) error {
 // connectOnce makes one attempt, with early data where the kernel takes that, and returns how much it took.
 func (s *Socket) connectOnce(ctx context.Context, a Addr, early []byte, try bool) (int, error) {
 	if s.cannotConnect() {
-		return 0, opError("connect", unix.EISCONN)
+		return 0, s.refuse("connect", unix.EISCONN)
 	}
 	o := newOp(opConnect, 0)
 	defer o.recycle()
 	if err := o.msg.to(s.reachable(a)); err != nil {
-		return 0, opError("connect", err)
+		return 0, s.invalid("connect", err)
 	}
 	o.early = early
 	o.once = try || s.family == unix.AF_UNIX // which connects at once, or not at all

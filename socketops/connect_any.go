@@ -22,14 +22,14 @@ const reuseAfterFailedConnect = false
 // end of ctx, the deadline, Close, a connection that there is already or that is being made.
 func (s *Socket) ConnectAny(ctx context.Context, addrs []netip.AddrPort) error {
 	if len(addrs) == 0 {
-		return opError("connect", unix.EINVAL)
+		return s.invalid("connect", unix.EINVAL)
 	}
 	if len(addrs) > 1 && s.Exposed() {
-		return opError("connect", &UnsupportedError{
+		return s.invalid("connect", &UnsupportedError{
 			What: "several addresses for an exposed socket", Why: "another descriptor would not be like this one",
 		})
 	}
-	err := opError("connect", unix.EAFNOSUPPORT)
+	err := s.invalid("connect", unix.EAFNOSUPPORT)
 	for _, ap := range addrs {
 		a := IPAddr(ap)
 		if s.family == unix.AF_INET && a.family != unix.AF_INET {

@@ -28,7 +28,7 @@ func (s *Socket) Disconnect(reuse bool) error {
 		return err
 	}
 	s.mu.Lock()
-	s.state.disconnected, s.state.connected = true, false
+	s.state.disconnected = true
 	s.mu.Unlock()
 	if !reuse {
 		return nil

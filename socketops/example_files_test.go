@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
@@ -61,4 +62,24 @@ func ExampleSocket_SendPackets() {
 	// Output:
 	// 13
 	// head two tail
+}
+
+// The path of a unix socket can stay behind, for the next server to rename or remove.
+func ExampleSocket_SetUnlinkOnClose() {
+	engine := must(socketops.New())
+	defer engine.Close()
+	dir := must(os.MkdirTemp("", "example"))
+	defer os.RemoveAll(dir)
+	for _, unlink := range []bool{true, false} {
+		path := filepath.Join(dir, fmt.Sprint(unlink))
+		s := must(engine.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0))
+		check(s.Bind(socketops.UnixAddr(path)))
+		check(s.SetUnlinkOnClose(unlink))
+		check(s.Close())
+		_, err := os.Lstat(path)
+		fmt.Println(unlink, err == nil)
+	}
+	// Output:
+	// true false
+	// false true
 }

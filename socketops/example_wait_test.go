@@ -42,6 +42,22 @@ func ExampleClassify() {
 	// Output: WouldBlock true true
 }
 
+// Connected is false once the connection has failed in use, and not for a time-out.
+func ExampleSocket_Connected() {
+	ctx := context.Background()
+	a, b, end := pair(unix.SOCK_STREAM)
+	defer end()
+	check(b.SetReadTimeout(time.Millisecond))
+	_, err := b.Recv(ctx, make([]byte, 1), 0)
+	fmt.Println(socketops.Classify(err), b.Connected())
+	check(a.Close())
+	_, err = b.Send(ctx, []byte("x"), 0)
+	fmt.Println(socketops.Classify(err), b.Connected())
+	// Output:
+	// TimedOut true
+	// Shutdown false
+}
+
 // A socket is connected, to the first of some addresses that answers, and disconnected, several times.
 func ExampleSocket_ConnectAny() {
 	ctx := context.Background()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,8 +27,11 @@ type handle struct {
 	fd    int
 	lanes [directions]lane
 
+	aborts bool // the connection is to end with the descriptor, whoever else has that
+
 	refs atomic.Int64  // users of fd, and handleClosed
 	idle chan struct{} // closed when the handle is, and nobody uses fd
+	link atomic.Int32  // see Socket.Connected
 
 	portMu sync.Mutex // guards port; taken after a lane's mu
 	port   port       // what the engine knows of the socket, from the first wait on
@@ -132,6 +136,9 @@ func (h *handle) end(path string) error {
 	h.shut()
 	<-h.idle
 	h.closePort()
+	if h.aborts {
+		h.abort()
+	}
 	err := h.closeFD()
 	if path != "" {
 		if rm := unix.Unlink(path); rm != nil && rm != unix.ENOENT {
@@ -139,6 +146,17 @@ func (h *handle) end(path string) error {
 		}
 	}
 	return opError("close", err)
+}
+
+// abort ends the connection. That has to wait until the handle is idle: what waits is to end by its cancellation.
+func (h *handle) abort() {
+	_ = unix.SetsockoptLinger(h.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1}) // N51
+	var name unix.RawSockaddr                                                                // of AF_UNSPEC
+	// SAFETY: the kernel reads the name during the call.
+	_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(h.fd), uintptr(unsafe.Pointer(&name)), unsafe.Sizeof(name))
+	if errno != 0 { // of a unix socket, which cannot be disconnected, or where the kernel does not have it (G14)
+		_ = unix.Shutdown(h.fd, unix.SHUT_RDWR)
+	}
 }
 
 // closeFD closes the descriptor. The kernel closes it whatever the result, so EINTR is none (N52).

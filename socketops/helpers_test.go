@@ -164,24 +164,3 @@ func (n network) tooMuch() int {
 	}
 	return 10_000
 }
-
-// untilArrived returns a context that ends once more than n bytes have arrived at a socket.
-func untilArrived(t testing.TB, s *Socket, n int) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		for ctx.Err() == nil {
-			if there, err := s.Available(); err != nil || there > n {
-				cancel()
-			}
-			time.Sleep(time.Millisecond)
-		}
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-over
-	})
-	return ctx
-}

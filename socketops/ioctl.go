@@ -37,13 +37,13 @@ func (s *Socket) ioControl(code IOControlCode, out []byte) (int, error) {
 	switch code {
 	case IOControlFIONREAD, IOControlSIOCATMARK:
 	case IOControlFIONBIO:
-		return 0, opError("ioctl", ErrBlockingMode)
+		return 0, s.invalid("ioctl", ErrBlockingMode)
 	default:
 		what := fmt.Sprintf("IOControl of %#x", uint32(code))
-		return 0, opError("ioctl", &UnsupportedError{What: what, Why: "the numbers are not the kernel's"})
+		return 0, s.invalid("ioctl", &UnsupportedError{What: what, Why: "the numbers are not the kernel's"})
 	}
 	if len(out) < 4 {
-		return 0, opError("ioctl", unix.EFAULT)
+		return 0, s.invalid("ioctl", unix.EFAULT)
 	}
 	if code == IOControlFIONREAD {
 		return s.Available()

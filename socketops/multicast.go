@@ -39,7 +39,7 @@ func (s *Socket) membership4(name Option, g MulticastGroup4) error {
 		local = netip.IPv4Unspecified()
 	}
 	if !group.Is4() || !local.Is4() || !validIfIndex(g.IfIndex) {
-		return opError("setsockopt", unix.EINVAL)
+		return s.invalid("setsockopt", unix.EINVAL)
 	}
 	return s.setOption(optionKey{LevelIP, name}, mreqn(group, local, g.IfIndex))
 }
@@ -56,13 +56,13 @@ func (s *Socket) LeaveGroup6(g MulticastGroup6) error {
 
 func (s *Socket) membership6(name Option, kernelName int, g MulticastGroup6) error {
 	if !g.Group.Is6() || !validIfIndex(g.IfIndex) {
-		return opError("setsockopt", unix.EINVAL)
+		return s.invalid("setsockopt", unix.EINVAL)
 	}
 	ifindex := uint32(g.IfIndex)
 	if ifindex == 0 {
 		scope, err := scopeOf(g.Group.Zone())
 		if err != nil {
-			return opError("setsockopt", err)
+			return s.invalid("setsockopt", err)
 		}
 		ifindex = scope
 	}
@@ -86,7 +86,7 @@ func (s *Socket) untold() error {
 // routing table: IP_MULTICAST_IF. A number that no interface has is EADDRNOTAVAIL (N54).
 func (s *Socket) SetMulticastInterface4(ifindex int) error {
 	if !validIfIndex(ifindex) {
-		return opError("setsockopt", unix.EINVAL)
+		return s.invalid("setsockopt", unix.EINVAL)
 	}
 	any4 := netip.IPv4Unspecified()
 	return s.setOption(optionKey{LevelIP, OptMulticastInterface}, mreqn(any4, any4, ifindex))
@@ -96,7 +96,7 @@ func (s *Socket) SetMulticastInterface4(ifindex int) error {
 // too.
 func (s *Socket) SetMulticastInterface4Addr(a netip.Addr) error {
 	if a = a.Unmap(); !a.Is4() {
-		return opError("setsockopt", unix.EINVAL)
+		return s.invalid("setsockopt", unix.EINVAL)
 	}
 	return s.setOption(optionKey{LevelIP, OptMulticastInterface}, a.AsSlice())
 }
@@ -115,7 +115,7 @@ func (s *Socket) MulticastInterface4() (netip.Addr, error) {
 // routing table: IPV6_MULTICAST_IF. A number that no interface has is ENODEV (N54).
 func (s *Socket) SetMulticastInterface6(ifindex int) error {
 	if !validIfIndex(ifindex) {
-		return opError("setsockopt", unix.EINVAL)
+		return s.invalid("setsockopt", unix.EINVAL)
 	}
 	return s.SetOptionInt(LevelIPv6, OptMulticastInterface, ifindex)
 }
@@ -129,7 +129,7 @@ func (s *Socket) MulticastInterface6() (ifindex int, err error) {
 // and on sockets of IPv6 IPV6_MULTICAST_HOPS too. At first it is 1.
 func (s *Socket) SetMulticastTTL(n int) error {
 	if n < 0 || n > math.MaxUint8 {
-		return opError("setsockopt", unix.EINVAL)
+		return s.invalid("setsockopt", unix.EINVAL)
 	}
 	return s.setOptionIP(OptMulticastTimeToLive, n)
 }

@@ -27,11 +27,12 @@ const (
 )
 
 // Bind wraps bind(2): it gives the socket an address. On TCP sockets SO_REUSEADDR is set first, so that a server can
-// start again while connections of its predecessor linger (N26). The path of a unix socket is removed by Close (N53).
+// start again while connections of its predecessor linger (N26). The path of a unix socket is removed by Close (N53),
+// see SetUnlinkOnClose.
 func (s *Socket) Bind(a Addr) error {
 	name, err := s.reachable(a).sockaddr(nil)
 	if err != nil {
-		return opError("bind", err)
+		return s.invalid("bind", err)
 	}
 	return s.control("bind", func(fd int) error {
 		if s.proto == unix.IPPROTO_TCP {
@@ -69,7 +70,7 @@ func (s *Socket) Listen(backlog int) error {
 // directions that were ended is woken by the kernel: receives by the end of the stream, sends by EPIPE.
 func (s *Socket) Shutdown(how ShutdownHow) error {
 	if how&^ShutBoth != 0 || how == 0 {
-		return opError("shutdown", unix.EINVAL)
+		return s.invalid("shutdown", unix.EINVAL)
 	}
 	return s.control("shutdown", func(fd int) error {
 		err := unix.Shutdown(fd, int(how)-1)

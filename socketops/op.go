@@ -37,6 +37,7 @@ type op struct {
 	copied []byte  // room for what is read and sent where sendfile(2) does not serve, or nil
 
 	packets *packets // what opSendFile sends one after the other, or nil
+	argued  bool     // err is about what was to be sent, and not about the socket
 
 	began bool   // connect(2) was called
 	early []byte // what is to go with the connection request, or nil
@@ -183,6 +184,9 @@ func (o *op) settle() {
 	}
 	if !o.succeeded && o.err == nil {
 		o.err = o.reason
+	}
+	if o.err != nil && !o.argued {
+		o.handle.failed(o.kind.String(), o.err)
 	}
 }
 

@@ -23,18 +23,18 @@ func (s *Socket) SetOptionInt(level Level, name Option, v int) error {
 	switch k {
 	case optionKey{LevelSocket, OptReceiveTimeout}, optionKey{LevelSocket, OptSendTimeout}:
 		if v < 0 || v > math.MaxInt32 {
-			return opError("setsockopt", unix.EINVAL)
+			return s.invalid("setsockopt", unix.EINVAL)
 		}
 		return s.setTimeout(k, time.Duration(v)*time.Millisecond)
 	case optionKey{LevelIP, OptMulticastInterface}:
 		b, err := multicastInterface(v)
 		if err != nil {
-			return opError("setsockopt", err)
+			return s.invalid("setsockopt", err)
 		}
 		return s.setOption(k, b)
 	}
 	if v != int(int32(v)) {
-		return opError("setsockopt", unix.EINVAL)
+		return s.invalid("setsockopt", unix.EINVAL)
 	}
 	if k == (optionKey{LevelTCP, OptFastOpen}) {
 		return s.setFastOpen(k, intValue(v))
@@ -55,9 +55,11 @@ func (s *Socket) OptionInt(level Level, name Option) (int, error) {
 		return s.milliseconds(s.WriteTimeout())
 	}
 	var b [4]byte
-	_, err := s.getOption(k, b[:])
-	if err != nil && k == (optionKey{LevelTCP, OptFastOpen}) && !s.closing.Load() {
-		return asInt(s.fastOpen.Load()), nil
+	var err error
+	if k == (optionKey{LevelTCP, OptFastOpen}) {
+		err = s.getFastOpen(k, b[:])
+	} else {
+		_, err = s.getOption(k, b[:])
 	}
 	return int(int32(binary.NativeEndian.Uint32(b[:]))), err
 }
@@ -68,7 +70,7 @@ func (s *Socket) OptionInt(level Level, name Option) (int, error) {
 // set. The value is not changed (A62).
 func (s *Socket) SetOptionBytes(level Level, name Option, b []byte) error {
 	if len(b) == 0 {
-		return opError("setsockopt", unix.EFAULT)
+		return s.invalid("setsockopt", unix.EFAULT)
 	}
 	return s.setOption(optionKey{level, name}, b)
 }
@@ -85,7 +87,7 @@ func (s *Socket) OptionBytes(level Level, name Option, b []byte) (int, error) {
 // value is EFAULT, an empty one is not. Then it is not known any more what was set: see Exposed.
 func (s *Socket) SetRawOption(level, name int, b []byte) error {
 	if b == nil {
-		return opError("setsockopt", unix.EFAULT)
+		return s.invalid("setsockopt", unix.EFAULT)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -120,7 +122,7 @@ func (s *Socket) SocketError() error {
 func (s *Socket) setOption(k optionKey, b []byte) error {
 	apply, err := k.setter(b)
 	if err != nil {
-		return opError("setsockopt", err)
+		return s.invalid("setsockopt", err)
 	}
 	return s.applyOption(k, apply)
 }

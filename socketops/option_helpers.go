@@ -111,7 +111,7 @@ func (s *Socket) SetLinger(l Linger) error {
 		l.Seconds = 0
 	}
 	if l.Seconds < 0 || l.Seconds > math.MaxUint16 {
-		return opError("setsockopt", unix.EINVAL)
+		return s.invalid("setsockopt", unix.EINVAL)
 	}
 	b := append(intValue(asInt(l.Enabled)), intValue(l.Seconds)...)
 	return s.setOption(optionKey{LevelSocket, OptLinger}, b)
@@ -138,7 +138,7 @@ func (s *Socket) V6Only() (bool, error) { return s.flag(LevelIPv6, OptIPv6Only) 
 // SetDualMode is SetV6Only of the opposite. On sockets that are not of IPv6 it is EOPNOTSUPP (N04).
 func (s *Socket) SetDualMode(on bool) error {
 	if err := s.requireIPv6(); err != nil {
-		return opError("setsockopt", err)
+		return s.invalid("setsockopt", err)
 	}
 	return s.SetV6Only(!on)
 }
@@ -146,7 +146,7 @@ func (s *Socket) SetDualMode(on bool) error {
 // DualMode returns the opposite of V6Only. On sockets that are not of IPv6 it is EOPNOTSUPP.
 func (s *Socket) DualMode() (bool, error) {
 	if err := s.requireIPv6(); err != nil {
-		return false, opError("getsockopt", err)
+		return false, s.invalid("getsockopt", err)
 	}
 	only, err := s.V6Only()
 	return err == nil && !only, err
@@ -180,7 +180,7 @@ func (s *Socket) DontFragment() (bool, error) { return s.flag(LevelIP, OptDontFr
 // IPV6_UNICAST_HOPS too.
 func (s *Socket) SetTTL(n int) error {
 	if n < 1 || n > math.MaxUint8 {
-		return opError("setsockopt", unix.EINVAL)
+		return s.invalid("setsockopt", unix.EINVAL)
 	}
 	return s.setOptionIP(OptIPTimeToLive, n)
 }
@@ -222,7 +222,7 @@ func (s *Socket) SendBuffer() (int, error) { return s.OptionInt(LevelSocket, Opt
 // setBuffer refuses sizes that the kernel would take for the largest there is.
 func (s *Socket) setBuffer(name Option, bytes int) error {
 	if bytes < 0 {
-		return opError("setsockopt", unix.EINVAL)
+		return s.invalid("setsockopt", unix.EINVAL)
 	}
 	return s.SetOptionInt(LevelSocket, name, bytes)
 }
@@ -238,7 +238,7 @@ func (s *Socket) FastOpen() bool { return s.fastOpen.Load() }
 func (s *Socket) setFastOpen(k optionKey, b []byte) error {
 	set, err := k.setter(b)
 	if err != nil {
-		return opError("setsockopt", err)
+		return s.invalid("setsockopt", err)
 	}
 	return s.applyOption(k, func(fd int) error {
 		_ = set(fd)
@@ -247,8 +247,18 @@ func (s *Socket) setFastOpen(k optionKey, b []byte) error {
 	})
 }
 
+// getFastOpen asks the kernel, and says what was set last where that does not tell.
+func (s *Socket) getFastOpen(k optionKey, b []byte) error {
+	return s.control("getsockopt", func(fd int) error {
+		if _, err := k.get(fd, b); err != nil {
+			copy(b, intValue(asInt(s.fastOpen.Load())))
+		}
+		return nil
+	})
+}
+
 // SetIPProtectionLevel is EOPNOTSUPP: Linux has no such thing (A68).
 func (s *Socket) SetIPProtectionLevel(int) error {
 	_, err := optionKey{LevelIPv6, OptIPProtectionLevel}.kernel()
-	return opError("setsockopt", err)
+	return s.invalid("setsockopt", err)
 }

@@ -23,7 +23,7 @@ func (s *Socket) SetWriteTimeout(d time.Duration) error {
 // setTimeout sets a time-out, and stores it only where the kernel has taken it, too (A61).
 func (s *Socket) setTimeout(k optionKey, d time.Duration) error {
 	if d < 0 {
-		return opError("setsockopt", unix.EINVAL)
+		return s.invalid("setsockopt", unix.EINVAL)
 	}
 	name, timeout := unix.SO_RCVTIMEO, &s.readTimeout
 	if k.name == OptSendTimeout {

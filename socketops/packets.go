@@ -36,13 +36,13 @@ const (
 // ErrWouldBlock where not all was sent. After all, opt says whether to disconnect.
 func (s *Socket) SendPackets(ctx context.Context, elems []Packet, opt SendPacketsOptions) (int64, error) {
 	if opt&^(PacketsDisconnect|PacketsReuseSocket) != 0 {
-		return 0, opError("send packets", &UnsupportedError{
+		return 0, s.invalid("send packets", &UnsupportedError{
 			What: fmt.Sprintf("SendPackets option %#x", int(opt)), Why: "there are Disconnect and ReuseSocket",
 		})
 	}
 	p, err := openPackets(elems)
 	if err != nil {
-		return 0, opError("send packets", err)
+		return 0, s.invalid("send packets", err)
 	}
 	defer p.close()
 	o := newOp(opSendFile, 0)
@@ -174,6 +174,7 @@ func (p *packets) step(fd int, o *op) (n int, over bool) {
 	}
 	if !p.begun {
 		if err := e.begin(o); err != nil {
+			o.argued = true
 			return -int(err.(unix.Errno)), false
 		}
 		p.begun = true

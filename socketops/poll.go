@@ -34,7 +34,7 @@ var pollEvents = map[PollMode]struct{ ask, count int16 }{
 func (s *Socket) Poll(ctx context.Context, mode PollMode, d time.Duration) (bool, error) {
 	events, ok := pollEvents[mode]
 	if !ok {
-		return false, opError("poll", unix.EINVAL)
+		return false, s.invalid("poll", unix.EINVAL)
 	}
 	var p pollSet
 	defer p.release()

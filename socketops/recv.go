@@ -23,7 +23,7 @@ type Msg struct {
 // to receive, or the end (N15).
 func (s *Socket) TryRecv(b []byte, f MsgFlags) (int, error) {
 	if err := f.check(); err != nil {
-		return 0, opError("recv", err)
+		return 0, s.refuse("recv", err)
 	}
 	l, err := s.try(receiving)
 	if err != nil {
@@ -46,7 +46,7 @@ func (s *Socket) TryRecv(b []byte, f MsgFlags) (int, error) {
 	}
 	l.stats.tried(bytes, n, false)
 	l.mu.Unlock()
-	return tried(opRecv, n)
+	return l.handle.tried(opRecv, n)
 }
 
 // Recv is TryRecv that waits until there is something, ctx ends, the deadline passes or the read time-out does. What
@@ -72,7 +72,7 @@ func (s *Socket) GoRecv(b []byte, f MsgFlags, done func(n int, err error)) *Op {
 // newRecv prepares recv(2).
 func (s *Socket) newRecv(b []byte, f MsgFlags) (*op, error) {
 	if err := f.check(); err != nil {
-		return nil, opError("recv", err)
+		return nil, s.refuse("recv", err)
 	}
 	o := newOp(opRecv, int(f&^DontWait))
 	o.once = f&DontWait != 0
@@ -170,7 +170,7 @@ func (s *Socket) recvMsg(ctx context.Context, bufs [][]byte, f MsgFlags, w want)
 // newRecvMsg prepares recvmsg(2).
 func (s *Socket) newRecvMsg(bufs [][]byte, f MsgFlags, w want) (*op, error) {
 	if err := f.check(); err != nil {
-		return nil, opError("recvmsg", err)
+		return nil, s.refuse("recvmsg", err)
 	}
 	if w == wantPacketInfo {
 		if err := s.needPacketInfo(); err != nil {

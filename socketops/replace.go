@@ -33,8 +33,8 @@ func (s *Socket) replace() error {
 func (s *Socket) renewState() (path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	path, s.state.boundPath = s.state.boundPath, ""
-	s.state.connected, s.state.everConnect, s.state.disconnected, s.state.failed = false, false, false, false
+	path = s.state.takePath()
+	s.state.everConnect, s.state.disconnected, s.state.failed = false, false, false
 	s.state.listening, s.state.shut = false, 0
 	return path
 }

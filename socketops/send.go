@@ -15,7 +15,7 @@ import (
 // datagram.
 func (s *Socket) TrySend(b []byte, f MsgFlags) (int, error) {
 	if err := f.check(); err != nil {
-		return 0, opError("send", err)
+		return 0, s.refuse("send", err)
 	}
 	l, err := s.try(sending)
 	if err != nil {
@@ -37,7 +37,7 @@ func (s *Socket) TrySend(b []byte, f MsgFlags) (int, error) {
 	if n < 0 && sent > 0 {
 		return sent, nil
 	}
-	n, err = tried(opSend, n)
+	n, err = l.handle.tried(opSend, n)
 	return sent + n, err
 }
 
@@ -64,7 +64,7 @@ func (s *Socket) GoSend(b []byte, f MsgFlags, done func(n int, err error)) *Op {
 // newSend prepares send(2).
 func (s *Socket) newSend(b []byte, f MsgFlags) (*op, error) {
 	if err := f.check(); err != nil {
-		return nil, opError("send", err)
+		return nil, s.refuse("send", err)
 	}
 	o := newOp(opSend, int(f&^DontWait))
 	o.once, o.whole = f&DontWait != 0, true
@@ -134,7 +134,7 @@ func (s *Socket) sendMsg(ctx context.Context, bufs [][]byte, f MsgFlags, to Addr
 // newSendMsg prepares sendmsg(2).
 func (s *Socket) newSendMsg(bufs [][]byte, f MsgFlags, to Addr) (*op, error) {
 	if err := f.check(); err != nil {
-		return nil, opError("sendmsg", err)
+		return nil, s.refuse("sendmsg", err)
 	}
 	o := newOp(opSendMsg, int(f&^DontWait))
 	o.once, o.whole = f&DontWait != 0, true
@@ -144,7 +144,7 @@ func (s *Socket) newSendMsg(bufs [][]byte, f MsgFlags, to Addr) (*op, error) {
 	}
 	if err := o.msg.to(s.reachable(to)); err != nil {
 		o.recycle()
-		return nil, opError("sendmsg", err)
+		return nil, s.invalid("sendmsg", err)
 	}
 	return o, nil
 }

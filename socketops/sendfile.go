@@ -32,7 +32,7 @@ func (s *Socket) SendFile(ctx context.Context, f *os.File, off, n int64) (int64,
 func (s *Socket) GoSendFile(f *os.File, off, n int64, done func(n int64, err error)) *Op {
 	o, err := newSendFile(f, off, n)
 	if err != nil {
-		go done(0, err)
+		go done(0, s.invalid("sendfile", err))
 		return &Op{&op{state: opOver}}
 	}
 	n = o.left
@@ -46,7 +46,7 @@ func (s *Socket) GoSendFile(f *os.File, off, n int64, done func(n int64, err err
 func (s *Socket) sendFile(ctx context.Context, f *os.File, off, n int64, try bool) (int64, error) {
 	o, err := newSendFile(f, off, n)
 	if err != nil {
-		return 0, err
+		return 0, s.invalid("sendfile", err)
 	}
 	defer o.recycle()
 	defer unix.Close(o.fileFD)
@@ -58,16 +58,16 @@ func (s *Socket) sendFile(ctx context.Context, f *os.File, off, n int64, try boo
 // newSendFile prepares sendfile(2) from a descriptor of its own, which is to be closed when the operation is over.
 func newSendFile(f *os.File, off, n int64) (*op, error) {
 	if off < 0 {
-		return nil, opError("sendfile", unix.EINVAL)
+		return nil, unix.EINVAL
 	}
 	fd, err := duplicate(f)
 	if err != nil {
-		return nil, opError("sendfile", err)
+		return nil, err
 	}
 	if n < 0 {
 		if n, err = toEnd(fd, off); err != nil {
 			unix.Close(fd)
-			return nil, opError("sendfile", err)
+			return nil, err
 		}
 	}
 	o := newOp(opSendFile, 0)

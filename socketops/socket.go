@@ -48,13 +48,13 @@ type Socket struct {
 
 // state is what the library remembers of a socket because the kernel cannot be asked, or not any more.
 type state struct {
-	connected    bool // as far as is known
 	everConnect  bool
 	disconnected bool // by Disconnect
 	failed       bool // to connect
 	shut         ShutdownHow
 	listening    bool
 	boundPath    string // to be unlinked
+	keepPath     bool   // it is not, as SetUnlinkOnClose has said
 	options      options
 }
 
@@ -146,11 +146,11 @@ func (e *Engine) FromFD(fd int) (*Socket, error) {
 		engine: e, closed: make(chan struct{}),
 		family: Family(facts[0]), typ: Type(facts[1]), proto: Protocol(facts[2]), kernel: Protocol(facts[2]),
 	}
+	s.current.Store(newHandle(fd))
 	s.state.listening = facts[3] != 0
 	if _, err := unix.Getpeername(fd); err == nil {
 		s.setConnected()
 	}
-	s.current.Store(newHandle(fd))
 	if err := e.adopt(s); err != nil {
 		return nil, opError("socket", err)
 	}
@@ -174,7 +174,8 @@ func (s *Socket) isStream() bool { return s.typ == unix.SOCK_STREAM }
 func (s *Socket) setConnected() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state.connected, s.state.everConnect, s.state.failed = true, true, false
+	s.state.everConnect, s.state.failed = true, false
+	s.current.Load().link.Store(linkMade)
 }
 
 // acquire returns the socket's descriptor, kept open until release.
@@ -199,6 +200,7 @@ func (s *Socket) control(op string, call func(fd int) error) error {
 	defer h.release()
 	for {
 		if err = call(h.fd); err != unix.EINTR {
+			h.failed(op, err)
 			return opError(op, err)
 		}
 	}
@@ -219,8 +221,9 @@ func (s *Socket) Blocking() bool { return !s.nonBlocking.Load() }
 
 // Close ends the socket. Whatever waits on it ends with ErrClosed, and Close returns when the kernel is done with the
 // memory of all transfers and the descriptor is closed. Where transfers were cut off on a TCP connection that was not
-// shut down for sending, the peer gets a reset (N51): a quiet end is Shutdown, and then Close. A lingering close waits
-// as long as SetLinger has said. Closing again returns what the first Close did.
+// shut down for sending, the peer gets a reset (N51): a quiet end is Shutdown, and then Close. That ends the connection
+// of any stream for other processes that have the descriptor, too (N50). A lingering close waits as long as SetLinger
+// has said. Closing again returns what the first Close did.
 func (s *Socket) Close() error {
 	if s.closing.Swap(true) {
 		<-s.closed
@@ -230,13 +233,10 @@ func (s *Socket) Close() error {
 	h := s.current.Load()
 	cut := h.stop(ErrClosed)
 	s.replacing.Unlock()
-	if cut && s.resets() {
-		_ = unix.SetsockoptLinger(h.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
-	}
 	s.mu.Lock()
-	path := s.state.boundPath
-	s.state.boundPath = ""
+	path := s.state.takePath()
 	s.mu.Unlock()
+	h.aborts = cut && s.aborts()
 	s.fault = h.end(path)
 	runtime.SetFinalizer(s, nil)
 	s.engine.forget(s)
@@ -250,11 +250,33 @@ func (s *Socket) forgotten() {
 	go func() { _ = s.Close() }() // which can linger, and nobody is there to be told
 }
 
-// resets reports whether a close that cuts off transfers is to reset the connection.
-func (s *Socket) resets() bool {
+// aborts reports whether a close that cuts off transfers is to end the connection for whoever shares the descriptor,
+// and with a reset. Listening sockets are left to those others.
+func (s *Socket) aborts() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.typ == unix.SOCK_STREAM && s.family != unix.AF_UNIX && !s.state.listening && s.state.shut&ShutWrite == 0
+	return s.isStream() && !s.state.listening && s.state.shut&ShutWrite == 0
+}
+
+// SetUnlinkOnClose says whether the path that Bind has given a unix socket is removed by Close, or a Disconnect for
+// reuse, as it is at first (N53).
+func (s *Socket) SetUnlinkOnClose(on bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing.Load() {
+		return opError("set unlink on close", ErrClosed)
+	}
+	s.state.keepPath = !on
+	return nil
+}
+
+// takePath returns the path that is to be removed with the descriptor, or "". mu is held.
+func (st *state) takePath() (path string) {
+	path, st.boundPath = st.boundPath, ""
+	if st.keepPath {
+		return ""
+	}
+	return path
 }
 
 // SetDeadline sets when receives and sends, those that wait now and those to come, end with ErrTimeout. The zero time

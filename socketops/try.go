@@ -38,11 +38,12 @@ var (
 )
 
 // tried is what a Try form returns for the result of its system call.
-func tried(kind opKind, n int) (int, error) {
+func (h *handle) tried(kind opKind, n int) (int, error) {
 	switch {
 	case n >= 0:
 		return n, nil
 	case n != -int(unix.EAGAIN):
+		h.failed(kind.String(), unix.Errno(-n))
 		return 0, &OpError{Op: kind.String(), Err: unix.Errno(-n)}
 	case kind == opRecv:
 		return 0, errRecvWouldBlock

@@ -31,7 +31,7 @@ func kind(name string) network {
 }
 
 var (
-	tcp4, tcp6, tcpDual = kind("tcp4"), kind("tcp6"), kind("tcp dual mode")
+	tcp4, tcp6          = kind("tcp4"), kind("tcp6")
 	udp4, udp6, udpDual = kind("udp4"), kind("udp6"), kind("udp dual mode")
 	unixStream          = kind("unix")
 	unixPair            = kind("socketpair")

@@ -199,7 +199,7 @@ func filesInTurn(t *T) { // B34
 			t.equal(outcome{size, nil}, <-results)
 		}
 		t.ok(a.SetWriteTimeout(1))
-		filled = t.fill(a)
+		t.fill(a)
 		_, err := a.SendFile(t.Late(), t.file(make([]byte, 1<<20)), 0, -1)
 		t.is(err, socketops.ErrTimeout)
 	})

@@ -1,0 +1,133 @@
+//go:build linux
+
+package conformance
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/sockring/uring/socketops"
+)
+
+// nKind is the network of that name.
+func nKind(name string) network {
+	return networks[slices.IndexFunc(networks, func(n network) bool { return n.name == name })]
+}
+
+// nNamed keeps the networks of those names.
+func nNamed(names ...string) func(n network) bool {
+	return func(n network) bool { return slices.Contains(names, n.name) }
+}
+
+// nKernelInt asks the kernel for an option that is a number, without the package's own names.
+func nKernelInt(t *T, s *socketops.Socket, level, name int) int {
+	t.Helper()
+	var b [4]byte
+	n, err := s.RawOption(level, name, b[:])
+	t.ok(err)
+	t.equal(4, n)
+	return int(int32(binary.NativeEndian.Uint32(b[:])))
+}
+
+// nFd is the descriptor of a socket, which is Exposed from then on.
+func nFd(t *T, s *socketops.Socket) int {
+	t.Helper()
+	fd, err := s.Fd()
+	t.ok(err)
+	return fd
+}
+
+// nUntil yields until cond holds, for what the kernel or another goroutine brings about in its own time.
+func nUntil(t *T, what string, cond func() bool) {
+	t.Helper()
+	ctx := t.Late()
+	for !cond() {
+		t.that(ctx.Err() == nil, "%s, in the end", what)
+		runtime.Gosched()
+	}
+}
+
+// nReady waits until a socket is ready.
+func nReady(t *T, s *socketops.Socket, mode socketops.PollMode) {
+	t.Helper()
+	ready, err := s.Poll(t.Late(), mode, -1)
+	t.ok(err)
+	t.that(ready, "the socket is ready")
+}
+
+// nSend sends all of a text.
+func nSend(t *T, s *socketops.Socket, text string) {
+	t.Helper()
+	n, err := s.Send(t.Late(), []byte(text), 0)
+	t.ok(err)
+	t.equal(len(text), n)
+}
+
+// nAddr is an address of IP.
+func nAddr(ap string) socketops.Addr { return socketops.IPAddr(netip.MustParseAddrPort(ap)) }
+
+// nAt is another host at the port of an address.
+func nAt(ip string, a socketops.Addr) socketops.Addr {
+	return socketops.IPAddr(netip.AddrPortFrom(netip.MustParseAddr(ip), a.AddrPort().Port()))
+}
+
+// nLocal is the address that a socket has.
+func nLocal(t *T, s *socketops.Socket) socketops.Addr {
+	t.Helper()
+	a, err := s.LocalAddr()
+	t.ok(err)
+	return a
+}
+
+// nAccept accepts a connection, which the test's end closes.
+func nAccept(t *T, l *socketops.Socket) *socketops.Socket {
+	t.Helper()
+	c, _, err := l.Accept(t.Late())
+	t.ok(err)
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// nNobody is an address at which no TCP socket listens, and that nobody else gets meanwhile.
+func nNobody(t *T) socketops.Addr {
+	t.Helper()
+	_, at := t.bound(nKind("tcp4"))
+	return at
+}
+
+// nSysctl is the number that the kernel has at a path below /proc/sys.
+func nSysctl(t *T, path string) int {
+	t.Helper()
+	b, err := os.ReadFile("/proc/sys/" + path)
+	t.ok(err)
+	v, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	t.ok(err)
+	return v
+}
+
+// nFile is a file of the test's own.
+func nFile(t *T, data []byte) *os.File {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
+	t.ok(err)
+	t.Cleanup(func() { f.Close() })
+	_, err = f.Write(data)
+	t.ok(err)
+	return f
+}
+
+// nTooMuch is how many bytes do not fit between two sockets whose buffers are small, in whatever way TCP makes room.
+const nTooMuch = 4 << 20
+
+// nSmall has what a sends to b find little room.
+func nSmall(t *T, a, b *socketops.Socket) {
+	t.Helper()
+	t.ok(a.SetSendBuffer(1))
+	t.ok(b.SetRecvBuffer(1))
+}
