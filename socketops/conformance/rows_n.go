@@ -23,6 +23,52 @@ func nestedRows() []Row {
 			Names: []string{"Socket.SetDualMode", "Socket.DualMode"}, Test: nDualMode,
 		},
 		{
+			ID: "N05", Title: "signals interrupt nothing", Way: Native,
+			Names: []string{"Socket.Recv", "Socket.GoSend", "Socket.Accept", "Socket.Connect", "Socket.Poll"},
+			Test:  nInterrupted,
+		},
+		{
+			ID: "N06", Title: "flags that a transfer takes", Way: NoKernel,
+			Names: []string{"MsgFlags", "Socket.TryRecv", "Socket.TrySend"}, Test: nFlagsIn,
+		},
+		{
+			ID: "N07", Title: "flags that a receive reports", Way: Native,
+			Names: []string{"MsgFlags", "Socket.RecvFrom", "Socket.RecvMsg", "Socket.Recvv"}, Test: nFlagsOut,
+		},
+		{
+			ID: "N08", Title: "more buffers than the kernel takes at once", Way: Native,
+			Names: []string{"Socket.Sendv", "Socket.TrySendv", "Socket.TryRecvv"}, Test: nManySegments,
+		},
+		{
+			ID: "N09", Title: "nothing to transfer is no null pointer", Way: Native,
+			Names: []string{"Socket.Send", "Socket.Sendv", "Socket.SendTo", "Socket.Recv", "Socket.Recvv"},
+			Test:  nNullPointers,
+		},
+		{
+			ID: "N10", Title: "an error behind a part that was sent", Way: Native,
+			Names: []string{"Socket.TrySendv", "Socket.Sendv"}, Test: nSwallowedError,
+		},
+		{
+			ID: "N11", Title: "a send that does not wait sends a part", Way: NoKernel,
+			Names: []string{"Socket.SetBlocking", "Socket.Send"}, Test: nNonBlockingSend,
+		},
+		{
+			ID: "N12", Title: "a send that waits sends all", Way: Native,
+			Names: []string{"Socket.Send"}, Test: nWholeSend,
+		},
+		{
+			ID: "N13", Title: "an error is not taken for a time-out", Way: Native,
+			Names: []string{"Socket.Sendv", "Socket.GoSend"}, Test: nErrorNotTimeout,
+		},
+		{
+			ID: "N14", Title: "one time-out for the whole send", Way: Native,
+			Names: []string{"Socket.Send", "Socket.SetWriteTimeout"}, Test: nSendTimeout,
+		},
+		{
+			ID: "N15", Title: "a receive of nothing waits and takes nothing", Way: Native,
+			Names: []string{"Socket.Recv", "Socket.TryRecv", "Socket.RecvReady"}, Test: nEmptyReceive,
+		},
+		{
 			ID: "N24", Title: "the user's flag of blocking and the descriptor's", Way: NoKernel,
 			Names: []string{"Socket.SetBlocking", "Socket.Blocking", "Socket.Fd", "Engine.FromFD"}, Test: nKernelMode,
 		},
