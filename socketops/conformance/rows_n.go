@@ -2,8 +2,15 @@
 
 package conformance
 
+import "slices"
+
 // nestedRows are the nested behaviours of part A.
 func nestedRows() []Row {
+	return slices.Concat(nestedRows01(), nestedRows11(), nestedRows21(), nestedRows31(), nestedRows41(), nestedRows51())
+}
+
+// nestedRows01 are N01 to N10.
+func nestedRows01() []Row {
 	return []Row{
 		{
 			ID: "N01", Title: "which families, types and protocols there are", Way: Call,
@@ -48,6 +55,12 @@ func nestedRows() []Row {
 			ID: "N10", Title: "an error behind a part that was sent", Way: Native,
 			Names: []string{"Socket.TrySendv", "Socket.Sendv"}, Test: nSwallowedError,
 		},
+	}
+}
+
+// nestedRows11 are N11 to N20.
+func nestedRows11() []Row {
+	return []Row{
 		{
 			ID: "N11", Title: "a send that does not wait sends a part", Way: NoKernel,
 			Names: []string{"Socket.SetBlocking", "Socket.Send"}, Test: nNonBlockingSend,
@@ -69,6 +82,38 @@ func nestedRows() []Row {
 			Names: []string{"Socket.Recv", "Socket.TryRecv", "Socket.RecvReady"}, Test: nEmptyReceive,
 		},
 		{
+			ID: "N18", Title: "option names that Linux does not have", Way: Call,
+			Names: []string{"Socket.OptionInt", "Socket.SetOptionInt", "Socket.OptionBytes", "Socket.SetOptionBytes"},
+			Test:  nOptionNames,
+		},
+		{
+			ID: "N19", Title: "what Poll and Select take for ready", Way: Polled,
+			Names: []string{"Socket.Poll", "Engine.Select"}, Test: nPollModes,
+		},
+		{
+			ID: "N20", Title: "how long Poll and Select wait", Way: Polled,
+			Names: []string{"Socket.Poll", "Engine.Select"}, Test: nPollTimes,
+		},
+	}
+}
+
+// nestedRows21 are N21 to N30.
+func nestedRows21() []Row {
+	return []Row{
+		{
+			ID: "N21", Title: "signals do not prolong a wait", Way: Polled,
+			Names: []string{"Socket.Poll", "Engine.Select"}, Test: nPollTimesInterrupted,
+		},
+		{
+			ID: "N22", Title: "time-outs are not for accept and connect", Way: Polled,
+			Names: []string{"Socket.Accept", "Socket.Connect"}, Test: nNoTimeouts,
+		},
+		{
+			ID: "N23", Title: "values of time-outs", Way: Call,
+			Names: []string{"Socket.SetReadTimeout", "Socket.SetWriteTimeout", "Socket.SetOptionInt"},
+			Test:  nTimeoutValues,
+		},
+		{
 			ID: "N24", Title: "the user's flag of blocking and the descriptor's", Way: NoKernel,
 			Names: []string{"Socket.SetBlocking", "Socket.Blocking", "Socket.Fd", "Engine.FromFD"}, Test: nKernelMode,
 		},
@@ -76,12 +121,43 @@ func nestedRows() []Row {
 			ID: "N25", Title: "descriptors that are no sockets", Way: Call, Names: []string{"Engine.FromFD"}, Test: nNotSockets,
 		},
 		{
-			ID: "N41", Title: "accepting without an address", Way: Polled,
-			Names: []string{"Socket.Accept", "Socket.TryAccept", "Socket.Listener"}, Test: nAcceptWithoutAddress,
+			ID: "N26", Title: "a TCP server can start again", Way: Call,
+			Names: []string{"Socket.Bind"}, Test: nReuseBeforeBind,
 		},
 		{
-			ID: "N42", Title: "an accepted socket inherits its local address alone", Way: Polled,
-			Names: []string{"Socket.Accept"}, Test: nAcceptedSocket,
+			ID: "N27", Title: "reuse and exclusive use of addresses", Way: Call,
+			Names: []string{"Socket.SetReuseAddress", "Socket.ReuseAddress", "Socket.SetExclusiveAddressUse"},
+			Test:  nReuse,
+		},
+		{
+			ID: "N28", Title: "not to fragment", Way: Call,
+			Names: []string{"Socket.SetDontFragment", "Socket.DontFragment"}, Test: nDontFragment,
+		},
+		{
+			ID: "N29", Title: "the type as an option", Way: Call,
+			Names: []string{"Socket.OptionInt", "Socket.OptionBytes"}, Test: nTypeOption,
+		},
+		{
+			ID: "N30", Title: "the error as an option, at any level", Way: Call,
+			Names: []string{"Socket.OptionInt", "Socket.SocketError"}, Test: nErrorOption,
+		},
+	}
+}
+
+// nestedRows31 are N31 to N40.
+func nestedRows31() []Row {
+	return []Row{
+		{
+			ID: "N31", Title: "fast open is a wish", Way: Call,
+			Names: []string{"Socket.SetFastOpen", "Socket.FastOpen", "Socket.OptionInt"}, Test: nFastOpenOption,
+		},
+		{
+			ID: "N34", Title: "options that another descriptor takes over", Way: NoKernel,
+			Names: []string{"Socket.Exposed"}, Test: nTrackedOptions,
+		},
+		{
+			ID: "N35", Title: "another descriptor is like the first", Way: Call,
+			Names: []string{"Socket.ConnectAny", "Socket.Disconnect"}, Test: nReplacedOptions,
 		},
 		{
 			ID: "N39", Title: "one error after Close and of what it ends", Way: NoKernel,
@@ -92,10 +168,30 @@ func nestedRows() []Row {
 			Names: []string{"Socket.Send", "Socket.Sendv", "Socket.SendFile", "Socket.GoSend", "Socket.GoSendvTo"},
 			Test:  nBrokenPipe,
 		},
+	}
+}
+
+// nestedRows41 are N41 to N50.
+func nestedRows41() []Row {
+	return []Row{
+		{
+			ID: "N41", Title: "accepting without an address", Way: Polled,
+			Names: []string{"Socket.Accept", "Socket.TryAccept", "Socket.Listener"}, Test: nAcceptWithoutAddress,
+		},
+		{
+			ID: "N42", Title: "an accepted socket inherits its local address alone", Way: Polled,
+			Names: []string{"Socket.Accept"}, Test: nAcceptedSocket,
+		},
 		{
 			ID: "N50", Title: "Close ends whatever waits, and with it the connection", Way: Call,
 			Names: []string{"Socket.Close"}, Test: nCloseWakes,
 		},
+	}
+}
+
+// nestedRows51 are N51 to N60.
+func nestedRows51() []Row {
+	return []Row{
 		{
 			ID: "N51", Title: "Close that cuts something off resets the connection", Way: Call,
 			Names: []string{"Socket.Close", "Socket.Shutdown"}, Test: nAbortiveClose,
@@ -107,6 +203,13 @@ func nestedRows() []Row {
 		{
 			ID: "N53", Title: "Close removes the path of a unix socket", Way: Call,
 			Names: []string{"Socket.Bind", "Socket.Close", "Socket.SetUnlinkOnClose"}, Test: nPathIsRemoved,
+		},
+		{
+			ID: "N54", Title: "forms of the interface of multicasts", Way: Call,
+			Names: []string{
+				"Socket.SetMulticastInterface4", "Socket.SetMulticastInterface4Addr", "Socket.SetMulticastInterface6",
+			},
+			Test:  nMulticastInterface,
 		},
 	}
 }
