@@ -82,6 +82,15 @@ func nestedRows11() []Row {
 			Names: []string{"Socket.Recv", "Socket.TryRecv", "Socket.RecvReady"}, Test: nEmptyReceive,
 		},
 		{
+			ID: "N16", Title: "packet information of both versions", Way: Polled,
+			Names: []string{"Socket.RecvMsg", "PacketInfo"}, Test: nPacketInfoOfBoth,
+		},
+		{
+			ID: "N17", Title: "packet information from the first use on", Way: Call,
+			Names: []string{"Socket.RecvMsg", "Socket.TryRecvMsg", "Socket.SetRecvPacketInfo"},
+			Test:  nPacketInfoFromFirstUse,
+		},
+		{
 			ID: "N18", Title: "option names that Linux does not have", Way: Call,
 			Names: []string{"Socket.OptionInt", "Socket.SetOptionInt", "Socket.OptionBytes", "Socket.SetOptionBytes"},
 			Test:  nOptionNames,
@@ -152,12 +161,32 @@ func nestedRows31() []Row {
 			Names: []string{"Socket.SetFastOpen", "Socket.FastOpen", "Socket.OptionInt"}, Test: nFastOpenOption,
 		},
 		{
+			ID: "N32", Title: "connecting with data", Way: Polled,
+			Names: []string{"Socket.ConnectData"}, Test: nConnectData,
+		},
+		{
+			ID: "N33", Title: "sending a file", Way: Polled,
+			Names: []string{"Socket.SendFile", "Socket.TrySendFile", "Socket.GoSendFile"}, Test: nSendFile,
+		},
+		{
 			ID: "N34", Title: "options that another descriptor takes over", Way: NoKernel,
 			Names: []string{"Socket.Exposed"}, Test: nTrackedOptions,
 		},
 		{
 			ID: "N35", Title: "another descriptor is like the first", Way: Call,
 			Names: []string{"Socket.ConnectAny", "Socket.Disconnect"}, Test: nReplacedOptions,
+		},
+		{
+			ID: "N36", Title: "disconnecting for reuse makes a new socket", Way: Call,
+			Names: []string{"Socket.Disconnect"}, Test: nDisconnectForReuse,
+		},
+		{
+			ID: "N37", Title: "shutting down what is not connected any more", Way: Call,
+			Names: []string{"Socket.Shutdown"}, Test: nShutdownNotConnected,
+		},
+		{
+			ID: "N38", Title: "what is connected after an error", Way: NoKernel,
+			Names: []string{"Socket.Connected"}, Test: nStatusAfterError,
 		},
 		{
 			ID: "N39", Title: "one error after Close and of what it ends", Way: NoKernel,
@@ -181,6 +210,35 @@ func nestedRows41() []Row {
 		{
 			ID: "N42", Title: "an accepted socket inherits its local address alone", Way: Polled,
 			Names: []string{"Socket.Accept"}, Test: nAcceptedSocket,
+		},
+		{
+			ID: "N43", Title: "a unix socket whose queue is full", Way: Polled,
+			Names: []string{"Socket.Connect", "Socket.TryConnect"}, Test: nFullBacklog,
+		},
+		{
+			ID: "N44", Title: "a path where no socket is", Way: Call,
+			Names: []string{"Socket.Connect", "Socket.TryConnect", "Classify"}, Test: nMissingPath,
+		},
+		{
+			ID: "N45", Title: "broadcasts have to be allowed", Way: Call,
+			Names: []string{"Socket.SendTo", "Socket.TrySendTo", "Socket.LocalAddr"}, Test: nBroadcast,
+		},
+		{
+			ID: "N46", Title: "sending and connecting bind", Way: Call,
+			Names: []string{"Socket.SendTo", "Socket.Connect", "Socket.LocalAddr"}, Test: nImplicitBind,
+		},
+		{
+			ID: "N47", Title: "the local address is that of the kernel", Way: Call,
+			Names: []string{"Socket.LocalAddr"}, Test: nLocalAddress,
+		},
+		{
+			ID: "N48", Title: "messages that are too long, and a look at them", Way: Polled,
+			Names: []string{"Socket.RecvFrom", "Socket.Recv"}, Test: nTruncated,
+		},
+		{
+			ID: "N49", Title: "every receive with flags returns them", Way: Polled,
+			Names: []string{"Socket.RecvFrom", "Socket.TryRecvFrom", "Socket.Recvv", "Socket.RecvMsg", "Socket.GoRecvMsg"},
+			Test:  nFlagsAreReturned,
 		},
 		{
 			ID: "N50", Title: "Close ends whatever waits, and with it the connection", Way: Call,
@@ -209,7 +267,31 @@ func nestedRows51() []Row {
 			Names: []string{
 				"Socket.SetMulticastInterface4", "Socket.SetMulticastInterface4Addr", "Socket.SetMulticastInterface6",
 			},
-			Test:  nMulticastInterface,
+			Test: nMulticastInterface,
+		},
+		{
+			ID: "N55", Title: "which error comes first", Way: NoKernel,
+			Names: []string{"Socket.Recv", "Socket.Send", "Socket.SendPackets", "ErrClosed"}, Test: nOrderOfErrors,
+		},
+		{
+			ID: "N56", Title: "a stream of TCP says no address", Way: Polled,
+			Names: []string{"Socket.RecvFrom", "Socket.TryRecvFrom", "Socket.RecvMsg"}, Test: nNoAddressOfAStream,
+		},
+		{
+			ID: "N57", Title: "addresses of IPv4 on sockets of IPv6", Way: Call,
+			Names: []string{"Socket.SendTo", "Socket.RecvFrom", "Socket.Connect", "Socket.PeerAddr"}, Test: nFamilies,
+		},
+		{
+			ID: "N58", Title: "transfers of a direction keep their order", Way: Native,
+			Names: []string{"Socket.GoRecv", "Socket.GoSend"}, Test: nOrder,
+		},
+		{
+			ID: "N59", Title: "time-outs are kept by the library", Way: NoKernel,
+			Names: []string{"Socket.SetReadTimeout", "Socket.SetWriteTimeout"}, Test: nTimeoutsAreTheLibrarys,
+		},
+		{
+			ID: "N60", Title: "a receive of nothing leaves a datagram", Way: Native,
+			Names: []string{"Socket.GoRecv", "Socket.Recv"}, Test: nEmptyReceiveTakesNothing,
 		},
 	}
 }
