@@ -31,6 +31,18 @@ func ExampleSocket_Poll() {
 	// 1 true 2 0
 }
 
+// RecvReady waits for data without a buffer to receive it into.
+func ExampleSocket_RecvReady() {
+	ctx := context.Background()
+	a, b, end := pair(unix.SOCK_STREAM)
+	defer end()
+	must(a.Send(ctx, []byte("five!"), 0))
+	check(b.RecvReady(ctx))
+	p := make([]byte, must(b.Available()))
+	fmt.Println(must(b.Recv(ctx, p, 0)), string(p))
+	// Output: 5 five!
+}
+
 // The classes of errors are those of the managed runtimes.
 func ExampleClassify() {
 	_, b, end := pair(unix.SOCK_STREAM)

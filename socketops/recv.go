@@ -62,6 +62,13 @@ func (s *Socket) Recv(ctx context.Context, b []byte, f MsgFlags) (int, error) {
 	return o.n, o.fault()
 }
 
+// RecvReady is Recv of nothing: it waits until there is something to receive, or the end, and takes nothing (N15). What
+// is wrong with the connection it says.
+func (s *Socket) RecvReady(ctx context.Context) error {
+	_, err := s.Recv(ctx, nil, 0)
+	return err
+}
+
 // GoRecv is Recv in the background: b is the operation's until done is called, once, with what Recv returns. Callbacks
 // of a socket's receives come in the order of the calls, on a goroutine of their own, perhaps before GoRecv returns.
 func (s *Socket) GoRecv(b []byte, f MsgFlags, done func(n int, err error)) *Op {

@@ -23,7 +23,7 @@ func nIsClosed(t *T, err error) {
 func nClosed(t *T) { // N39
 	t.onPairs(every, func(t *T, n network, a, b *socketops.Socket) {
 		if n.stream() {
-			nSmall(t, a, b)
+			nSmall(t, a)
 			t.fill(a)
 		}
 		told, results := outcomes(4)
@@ -193,7 +193,7 @@ func nAbortiveClose(t *T) { // N51
 					a.GoRecv(make([]byte, 1), 0, told)
 				}
 				if tt.wait {
-					nSmall(t, a, b)
+					nSmall(t, a)
 					a.GoSend(make([]byte, nTooMuch), 0, told)
 				}
 				t.ok(a.Close())

@@ -169,10 +169,13 @@ func nV6OnlyAtFirst(t *T) { // N03
 		only, err := s.V6Only()
 		t.ok(err)
 		t.that(only, "a socket of IPv6 takes IPv6 only")
-		t.ok(s.Bind(nAddr("[::]:0")))
-		// A dual-mode socket would have the port of IPv4, too.
-		other := t.socket(network{family: unix.AF_INET, typ: n.typ, proto: n.proto})
-		t.ok(other.Bind(nAt("0.0.0.0", nLocal(t, s))))
+		// A dual-mode socket would have the port of IPv4, too. Now and then somebody else has that.
+		nUntil(t, "the port of IPv4 is free", func() bool {
+			v6 := t.socket(n)
+			t.ok(v6.Bind(nAddr("[::]:0")))
+			v4 := t.socket(network{family: unix.AF_INET, typ: n.typ, proto: n.proto})
+			return v4.Bind(nAt("0.0.0.0", nLocal(t, v6))) == nil
+		})
 
 		fd, err := unix.Socket(int(n.family), int(n.typ)|unix.SOCK_CLOEXEC, int(n.proto))
 		t.ok(err)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/sockring/uring/socketops"
 )
@@ -122,12 +123,32 @@ func nFile(t *T, data []byte) *os.File {
 	return f
 }
 
-// nTooMuch is how many bytes do not fit between two sockets whose buffers are small, in whatever way TCP makes room.
+// nTooMuch is how many bytes do not fit between two sockets of which nSmall was asked, and nobody receives.
 const nTooMuch = 4 << 20
 
-// nSmall has what a sends to b find little room.
-func nSmall(t *T, a, b *socketops.Socket) {
+// nSmall has what a stream sends find little room. The receiving end of TCP is left alone, which gets slow otherwise.
+func nSmall(t *T, s *socketops.Socket) {
 	t.Helper()
-	t.ok(a.SetSendBuffer(1))
-	t.ok(b.SetRecvBuffer(1))
+	size := 1
+	if s.Family() != unix.AF_UNIX {
+		size = 1 << 16
+	}
+	t.ok(s.SetSendBuffer(size))
+}
+
+// nRefused makes a socket of UDP that has sent an x to an address where nobody is, and heard of that.
+func nRefused(t *T, prepare func(s *socketops.Socket)) (s *socketops.Socket, nobody socketops.Addr) {
+	t.Helper()
+	gone, nobody := t.bound(nKind("udp4"))
+	s, _ = t.bound(nKind("udp4"))
+	prepare(s)
+	t.ok(s.Connect(t.Late(), nobody))
+	t.ok(gone.Close())
+	nUntil(t, "the refusal is there", func() bool {
+		_, _ = s.TrySend([]byte("x"), 0) // again, since the kernel may have sent too many refusals of late
+		ready, err := s.Poll(t.Late(), socketops.PollError, 50*time.Millisecond)
+		t.ok(err)
+		return ready
+	})
+	return s, nobody
 }
