@@ -61,7 +61,7 @@ func arguments(g Guest) []string {
 		"-accel", string(g.Accel), "-cpu", cpu, "-smp", strconv.Itoa(processors), "-m", strconv.Itoa(memoryMiB),
 		"-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
 		"-kernel", g.Kernel, "-initrd", g.Initrd,
-		"-append", "console=ttyS0 panic=-1 no_timer_check " + wire.ModeVariable + "=" + string(g.Mode),
+		"-append", "console=ttyS0 panic=-1 no_timer_check mitigations=off no5lvl " + wire.ModeVariable + "=" + string(g.Mode),
 		"-chardev", "file,id=log,path=" + g.Log, "-serial", "chardev:log",
 		"-chardev", "stdio,id=messages,signal=off", "-serial", "chardev:messages",
 	}
