@@ -33,7 +33,7 @@ func memoryStays(t *T) { // B21
 		told, results := outcomes(1)
 		b.GoRecv(make([]byte, size), socketops.WaitAll, told) // of which nobody else knows
 		var others [][]byte
-		for range 5 {
+		for range 3 {
 			runtime.GC()
 			others = append(others, bytes.Repeat([]byte{0xaa}, size))
 		}
