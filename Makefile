@@ -12,7 +12,8 @@ BENCHTIME ?= 1s
 SUITE     ?= trixie
 # More flags for the kernel matrix, as -run Send; go run ./kerneltest -h lists them.
 KERNELTEST ?=
-# The runs with a checking allocator or collector are slow: the library alone, short where tests have a short form.
+# The runs with a checking allocator or collector, or another liburing: the library alone, short where tests have a
+# short form.
 CHECKED   ?= -short ./...
 
 .DEFAULT_GOAL := help
@@ -50,9 +51,9 @@ cgocheck2: ## Run the tests with all checks of pointers that are passed to C
 gcstress: ## Run the tests with the collector running all the time: GOGC=1
 	$(REPORT) -exec 'env GOGC=1' $(CHECKED)
 
-liburing: ## Run the tests with the liburing of SUITE (trixie; sid has the newest)
+liburing: ## Run the library's tests with the liburing of SUITE (trixie; sid has the newest)
 	@environment=$$(./scripts/private-liburing $(SUITE)) && eval "$$environment" && \
-		echo "liburing $$(pkg-config --modversion liburing)" && ./scripts/lint-c && $(REPORT) $(PACKAGES)
+		echo "liburing $$(pkg-config --modversion liburing)" && ./scripts/lint-c && $(REPORT) $(CHECKED)
 
 kernel-test: ## Run the tests on all kernels of the matrix, with io_uring and without (needs QEMU; 20 minutes)
 	@./scripts/install-kerneltest-deps
