@@ -68,7 +68,12 @@ func TestWaitsSurviveASignalStorm(t *testing.T) { // fault 19, FACTS 23
 		}
 	}
 	require.Len(t, seen, 300)
-	require.NotZero(t, r.Stats().EINTR)
+	for r.Stats().EINTR == 0 { // where processors are few the storm may come late
+		timeoutOp(t, r, 100*time.Microsecond)
+		_, err := r.SubmitAndWait(context.Background(), 1)
+		require.NoError(t, err)
+		reapAll(r)
+	}
 
 	rd, _ := testutil.Pipe(t)
 	pollOp(t, r, rd)

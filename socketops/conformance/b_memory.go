@@ -91,9 +91,10 @@ func errorWithBytes(t *T) { // B24
 
 func pollWaitsForNoQueue(t *T) { // B36
 	t.onPairs(network.stream, func(t *T, n network, a, b *socketops.Socket) {
+		t.small(a)
 		t.fill(a)
 		sent, sends := outcomes(1)
-		send := a.GoSend([]byte("queued"), 0, sent)
+		send := a.GoSend(make([]byte, tooMuch), 0, sent) // TCP may come to think better of a full window
 		told, results := outcomes(1)
 		p := make([]byte, 2)
 		a.GoRecv(p, socketops.WaitAll, told)

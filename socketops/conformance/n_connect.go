@@ -86,6 +86,9 @@ func nSendFile(t *T) { // N33
 	t.onPairs(nNamed("tcp4", "unix"), func(t *T, n network, a, b *socketops.Socket) {
 		t.fill(a)
 		k, err := a.TrySendFile(f, 0, -1)
+		for err == nil { // Before kernel 6.5 the last buffer of a full unix socket takes pages.
+			k, err = a.TrySendFile(f, 0, -1)
+		}
 		t.is(err, socketops.ErrWouldBlock)
 		t.equal(int64(0), k)
 	})

@@ -74,6 +74,9 @@ func nFlagsIn(t *T) { // N06
 		told, results := outcomes(2)
 		for bit := range 31 {
 			f := socketops.MsgFlags(1) << bit
+			if f == socketops.OOB && n.family == unix.AF_UNIX {
+				continue // Before kernel 5.15 these have no urgent data, and say so in the same words.
+			}
 			if f&nKnownFlags != 0 {
 				_, err := a.TryRecv(make([]byte, 1), f)
 				t.isNot(err, unix.EOPNOTSUPP)
