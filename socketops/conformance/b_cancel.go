@@ -11,13 +11,6 @@ import (
 	"github.com/sockring/uring/socketops"
 )
 
-// cancelled returns a context that has ended.
-func cancelled() context.Context {
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	return ctx
-}
-
 func cancelOfTheQueued(t *T) { // B06
 	t.onPairs(network.stream, func(t *T, n network, a, b *socketops.Socket) {
 		filled := t.fill(a)
@@ -103,31 +96,31 @@ func orderOfErrors(t *T) { // B10
 	t.onPairs(network.stream, func(t *T, n network, a, b *socketops.Socket) {
 		t.ok(a.Shutdown(socketops.ShutBoth))
 		for _, p := range [][]byte{nil, {1}} {
-			_, err := a.Send(cancelled(), p, 0)
+			_, err := a.Send(over(), p, 0)
 			t.is(err, socketops.ErrCanceled)
-			_, err = a.Recv(cancelled(), p, 0)
+			_, err = a.Recv(over(), p, 0)
 			t.is(err, socketops.ErrCanceled)
 		}
 		t.ok(a.SetDeadline(time.Unix(1, 0)))
-		_, err := a.Recv(cancelled(), make([]byte, 1), 0)
+		_, err := a.Recv(over(), make([]byte, 1), 0)
 		t.is(err, socketops.ErrCanceled)
 		t.ok(a.Close())
-		_, err = a.Send(cancelled(), nil, 0)
+		_, err = a.Send(over(), nil, 0)
 		t.is(err, socketops.ErrClosed)
-		_, err = a.Recv(cancelled(), nil, 0)
+		_, err = a.Recv(over(), nil, 0)
 		t.is(err, socketops.ErrClosed)
 	})
 }
 
 func cancelledBefore(t *T) { // B16
 	t.onPairs(every, func(t *T, n network, a, b *socketops.Socket) {
-		k, err := a.Send(cancelled(), []byte("not sent"), 0)
+		k, err := a.Send(over(), []byte("not sent"), 0)
 		t.is(err, socketops.ErrCanceled)
 		t.equal(0, k)
 		_, err = a.Send(t.Late(), []byte("sent"), 0)
 		t.ok(err)
 		p := make([]byte, 100)
-		_, err = b.Recv(cancelled(), p, 0)
+		_, err = b.Recv(over(), p, 0)
 		t.is(err, socketops.ErrCanceled)
 		k, err = b.Recv(t.Late(), p, 0)
 		t.ok(err)

@@ -76,9 +76,9 @@ func nClosed(t *T) { // N39
 
 // nClosedWhileConnecting closes sockets whose connect waits: for a queue that is full.
 func nClosedWhileConnecting(t *T) {
-	_, at := t.listening(nKind("unix"), 0)
-	t.ok(t.socket(nKind("unix")).TryConnect(at))
-	s := t.socket(nKind("unix"))
+	_, at := t.listening(kind("unix"), 0)
+	t.ok(t.socket(kind("unix")).TryConnect(at))
+	s := t.socket(kind("unix"))
 	errs := make(chan error, 1)
 	go func() { errs <- s.Connect(t.Late(), at) }()
 	t.ok(s.Close())
@@ -86,7 +86,7 @@ func nClosedWhileConnecting(t *T) {
 }
 
 func nBrokenPipe(t *T) { // N40
-	file := nFile(t, pattern(100))
+	file := t.file(pattern(100))
 	t.onPairs(network.stream, func(t *T, n network, a, b *socketops.Socket) {
 		t.ok(b.Close())
 		broken := func(send func() error) {
@@ -158,7 +158,7 @@ func nCloseWakes(t *T) { // N50
 		}
 	})
 	t.Sub("listening", func(t *T) {
-		l, at := t.listening(nKind("tcp4"), 1)
+		l, at := t.listening(kind("tcp4"), 1)
 		shared, err := unix.Dup(nFd(t, l))
 		t.ok(err)
 		errs := make(chan error, 1)
@@ -167,7 +167,7 @@ func nCloseWakes(t *T) { // N50
 		nIsClosed(t, <-errs)
 		again, err := t.Engine.FromFD(shared) // Whoever else has it goes on.
 		t.ok(err)
-		t.ok(t.socket(nKind("tcp4")).Connect(t.Late(), at))
+		t.ok(t.socket(kind("tcp4")).Connect(t.Late(), at))
 		nAccept(t, again)
 	})
 }
@@ -250,7 +250,7 @@ func nPathIsRemoved(t *T) { // N53
 	}
 	for _, name := range []string{"unix", "unixgram", "unixpacket"} {
 		t.Sub(name, func(t *T) {
-			n := nKind(name)
+			n := kind(name)
 			s, at := t.bound(n)
 			path, _ := at.UnixName()
 			if n.listens() { // Those that are accepted have the name, and not the path.

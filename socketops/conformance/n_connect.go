@@ -18,10 +18,10 @@ import (
 func nConnectData(t *T) { // N32
 	data := pattern(1 << 17)
 	for _, fast := range []bool{false, true} {
-		l, at := t.listening(nKind("tcp4"), 4)
+		l, at := t.listening(kind("tcp4"), 4)
 		t.ok(l.SetOptionInt(socketops.LevelTCP, socketops.OptFastOpen, 5))
 		for _, p := range [][]byte{data, []byte("again"), nil} {
-			s := t.socket(nKind("tcp4"))
+			s := t.socket(kind("tcp4"))
 			if fast { // without the cookies that the kernel would ask the peer for at first
 				t.ok(s.SetFastOpen(true))
 				_ = s.SetRawOption(unix.IPPROTO_TCP, unix.TCP_FASTOPEN_NO_COOKIE, binary.NativeEndian.AppendUint32(nil, 1))
@@ -34,17 +34,17 @@ func nConnectData(t *T) { // N32
 			}
 			t.equal(outcome{len(p), nil}, <-results)
 		}
-		s := t.socket(nKind("tcp4"))
+		s := t.socket(kind("tcp4"))
 		if fast {
 			t.ok(s.SetFastOpen(true))
 		}
-		k, err := s.ConnectData(t.Late(), nNobody(t), data)
+		k, err := s.ConnectData(t.Late(), t.nobody(), data)
 		t.is(err, unix.ECONNREFUSED)
 		t.equal("connect", nOp(t, err))
 		t.equal(0, k)
 	}
-	_, at := t.listening(nKind("tcp4"), 4)
-	s := t.socket(nKind("tcp4"))
+	_, at := t.listening(kind("tcp4"), 4)
+	s := t.socket(kind("tcp4"))
 	nSmall(t, s)
 	t.ok(s.SetWriteTimeout(time.Millisecond)) // which is for the send alone (N22)
 	k, err := s.ConnectData(t.Late(), at, make([]byte, nTooMuch))
@@ -63,7 +63,7 @@ func nOp(t *T, err error) string {
 
 func nSendFile(t *T) { // N33
 	data := pattern(300_000)
-	f := nFile(t, data)
+	f := t.file(data)
 	t.onPairs(network.stream, func(t *T, n network, a, b *socketops.Socket) {
 		k, err := a.TrySendFile(f, 100, 1000)
 		t.ok(err)
@@ -151,7 +151,7 @@ func (t *T) receiveSome(s *socketops.Socket, n int) []byte {
 
 func nShutdownNotConnected(t *T) { // N37
 	for _, name := range []string{"tcp4", "tcp6", "udp4", "unix", "unixpacket"} {
-		n := nKind(name)
+		n := kind(name)
 		s := t.socket(n)
 		if n.family == unix.AF_UNIX {
 			continue // which can be shut down at any time
@@ -170,7 +170,7 @@ func nShutdownNotConnected(t *T) { // N37
 			t.is(a.Shutdown(how), unix.EINVAL)
 		}
 	})
-	a, b := t.pair(nKind("tcp4"))
+	a, b := t.pair(kind("tcp4"))
 	t.ok(b.SetLinger(socketops.Linger{Enabled: true}))
 	t.ok(b.Close())
 	t.is(a.RecvReady(t.Late()), unix.ECONNRESET)
@@ -227,13 +227,13 @@ func nStatusAfterError(t *T) { // N38
 			func(s *socketops.Socket) error { _, err := s.TryRecv([]byte{0}, socketops.OOB); return err },
 			func(s *socketops.Socket) error { _, err := s.TryRecv([]byte{0}, 1<<30); return err },
 		} {
-			a, _ := t.pair(nKind("tcp4"))
+			a, _ := t.pair(kind("tcp4"))
 			err := fails(a)
 			t.that(err != nil && !a.Connected(), "the socket is not connected after %v", err)
 		}
 	})
 	t.Sub("connected anew", func(t *T) {
-		a, b := t.pair(nKind("udp4"))
+		a, b := t.pair(kind("udp4"))
 		_, err := a.TrySend(make([]byte, 1<<20), 0)
 		t.is(err, unix.EMSGSIZE)
 		t.that(!a.Connected(), "an error was one")
@@ -245,7 +245,7 @@ func nStatusAfterError(t *T) { // N38
 func nFullBacklog(t *T) { // N43
 	for _, name := range []string{"unix", "unixpacket", "abstract"} {
 		t.Sub(name, func(t *T) {
-			n := nKind(name)
+			n := kind(name)
 			l, at := t.listening(n, 0)
 			t.ok(t.socket(n).TryConnect(at))
 			s := t.socket(n)
@@ -267,7 +267,7 @@ func nFullBacklog(t *T) { // N43
 
 func nMissingPath(t *T) { // N44
 	for _, name := range []string{"unix", "unixgram", "unixpacket"} {
-		s := t.socket(nKind(name))
+		s := t.socket(kind(name))
 		missing := socketops.UnixAddr(t.TempDir() + "/none")
 		for _, err := range []error{s.TryConnect(missing), s.Connect(t.Late(), missing)} {
 			t.is(err, unix.ENOENT)
@@ -277,7 +277,7 @@ func nMissingPath(t *T) { // N44
 }
 
 func nBroadcast(t *T) { // N45
-	s := t.socket(nKind("udp4"))
+	s := t.socket(kind("udp4"))
 	to := nAddr("127.255.255.255:9") // which does not leave the machine
 	for _, send := range []func() error{
 		func() error { _, err := s.TrySendTo([]byte("x"), 0, to); return err },
@@ -297,8 +297,8 @@ func nBroadcast(t *T) { // N45
 }
 
 func nImplicitBind(t *T) { // N46
-	_, at := t.bound(nKind("udp4"))
-	s := t.socket(nKind("udp4"))
+	_, at := t.bound(kind("udp4"))
+	s := t.socket(kind("udp4"))
 	t.equal(nAddr("0.0.0.0:0"), nLocal(t, s))
 	_, err := s.SendTo(t.Late(), []byte("x"), 0, at)
 	t.ok(err)
@@ -308,7 +308,7 @@ func nImplicitBind(t *T) { // N46
 	t.ok(err)
 	t.equal(port, nLocal(t, s).AddrPort().Port())
 	for _, name := range []string{"tcp4", "udp4"} {
-		n := nKind(name)
+		n := kind(name)
 		_, at := t.bound(n)
 		if n.tcp() {
 			_, at = t.listening(n, 1)
@@ -326,9 +326,9 @@ func nLocalAddress(t *T) { // N47
 		{"4", "0.0.0.0", "127.0.0.1"}, {"6", "::", "::1"},
 	} {
 		t.Sub("udp"+tt.name, func(t *T) {
-			_, at := t.bound(nKind("udp" + tt.name))
+			_, at := t.bound(kind("udp" + tt.name))
 			for _, bound := range []bool{false, true} {
-				s := t.socket(nKind("udp" + tt.name))
+				s := t.socket(kind("udp" + tt.name))
 				if bound {
 					t.ok(s.Bind(nAt(tt.any, socketops.Addr{})))
 				}
@@ -338,8 +338,8 @@ func nLocalAddress(t *T) { // N47
 			}
 		})
 		t.Sub("tcp"+tt.name, func(t *T) {
-			_, at := t.listening(nKind("tcp"+tt.name), 1)
-			s := t.socket(nKind("tcp" + tt.name))
+			_, at := t.listening(kind("tcp"+tt.name), 1)
+			s := t.socket(kind("tcp" + tt.name))
 			t.ok(s.Bind(nAt(tt.any, socketops.Addr{})))
 			before := nLocal(t, s)
 			t.equal(tt.any, before.AddrPort().Addr().String())

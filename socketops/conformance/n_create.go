@@ -133,14 +133,14 @@ func nCloseOnExec(t *T) { // N02
 		t.equal(unix.FD_CLOEXEC, flags)
 	}
 	for _, name := range []string{"tcp4", "udp4", "unix", "socketpair"} { // the second of the first is an accepted one
-		a, b := t.pair(nKind(name))
+		a, b := t.pair(kind(name))
 		cloexec(a)
 		cloexec(b)
 	}
 	raw, err := t.Engine.RawSocket(unix.AF_UNIX, unix.SOCK_DGRAM, 0)
 	t.ok(err)
 	cloexec(raw)
-	again, _ := t.pair(nKind("tcp4"))
+	again, _ := t.pair(kind("tcp4"))
 	t.ok(again.Disconnect(true))
 	cloexec(again)
 	child := testutil.ReExec(t, t.Name())
@@ -163,7 +163,7 @@ func nInheritedSockets(t *T) (sockets []string) {
 
 func nV6OnlyAtFirst(t *T) { // N03
 	for _, name := range []string{"tcp6", "udp6"} {
-		n := nKind(name)
+		n := kind(name)
 		s := t.socket(n)
 		t.equal(1, nKernelInt(t, s, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY))
 		only, err := s.V6Only()
@@ -204,8 +204,8 @@ func nDualMode(t *T) { // N04
 		t.is(err, errors.ErrUnsupported)
 		t.is(err, unix.EOPNOTSUPP)
 	}
-	l, at := t.listening(nKind("tcp6"), 1)
-	s := t.socket(nKind("tcp6"))
+	l, at := t.listening(kind("tcp6"), 1)
+	s := t.socket(kind("tcp6"))
 	dual := func(want bool) {
 		t.Helper()
 		got, err := s.DualMode()

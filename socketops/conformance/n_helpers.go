@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -17,11 +16,6 @@ import (
 
 	"github.com/sockring/uring/socketops"
 )
-
-// nKind is the network of that name.
-func nKind(name string) network {
-	return networks[slices.IndexFunc(networks, func(n network) bool { return n.name == name })]
-}
 
 // nNamed keeps the networks of those names.
 func nNamed(names ...string) func(n network) bool {
@@ -97,13 +91,6 @@ func nAccept(t *T, l *socketops.Socket) *socketops.Socket {
 	return c
 }
 
-// nNobody is an address at which no TCP socket listens, and that nobody else gets meanwhile.
-func nNobody(t *T) socketops.Addr {
-	t.Helper()
-	_, at := t.bound(nKind("tcp4"))
-	return at
-}
-
 // nSysctl is the number that the kernel has at a path below /proc/sys.
 func nSysctl(t *T, path string) int {
 	t.Helper()
@@ -112,17 +99,6 @@ func nSysctl(t *T, path string) int {
 	v, err := strconv.Atoi(strings.TrimSpace(string(b)))
 	t.ok(err)
 	return v
-}
-
-// nFile is a file of the test's own.
-func nFile(t *T, data []byte) *os.File {
-	t.Helper()
-	f, err := os.Create(filepath.Join(t.TempDir(), "file"))
-	t.ok(err)
-	t.Cleanup(func() { f.Close() })
-	_, err = f.Write(data)
-	t.ok(err)
-	return f
 }
 
 // nTooMuch is how many bytes do not fit between two sockets of which nSmall was asked, and nobody receives.
@@ -141,8 +117,8 @@ func nSmall(t *T, s *socketops.Socket) {
 // nRefused makes a socket of UDP that has sent an x to an address where nobody is, and heard of that.
 func nRefused(t *T, prepare func(s *socketops.Socket)) (s *socketops.Socket, nobody socketops.Addr) {
 	t.Helper()
-	gone, nobody := t.bound(nKind("udp4"))
-	s, _ = t.bound(nKind("udp4"))
+	gone, nobody := t.bound(kind("udp4"))
+	s, _ = t.bound(kind("udp4"))
 	prepare(s)
 	t.ok(s.Connect(t.Late(), nobody))
 	t.ok(gone.Close())

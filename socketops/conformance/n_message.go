@@ -29,9 +29,9 @@ func nInfo(t *T, to string) socketops.PacketInfo {
 }
 
 func nPacketInfoOfBoth(t *T) { // N16
-	dual, at := t.bound(nKind("udp dual mode"))
-	from4, sender4 := t.bound(nKind("udp4"))
-	from6, sender6 := t.bound(nKind("udp6"))
+	dual, at := t.bound(kind("udp dual mode"))
+	from4, sender4 := t.bound(kind("udp4"))
+	from6, sender6 := t.bound(kind("udp6"))
 	for range 2 {
 		if _, err := dual.TryRecvMsg([][]byte{make([]byte, 1)}, 0); err != nil {
 			t.is(err, socketops.ErrWouldBlock)
@@ -54,8 +54,8 @@ func nPacketInfoFromFirstUse(t *T) { // N17
 		{"udp dual mode", 1, 1, "127.0.0.1", "127.0.0.1"},
 	} {
 		t.Sub(tt.name, func(t *T) {
-			s, at := t.bound(nKind(tt.name))
-			from, _ := t.bound(nKind(tt.name).client())
+			s, at := t.bound(kind(tt.name))
+			from, _ := t.bound(kind(tt.name).client())
 			told := func(want bool) {
 				t.Helper()
 				v := 0
@@ -83,7 +83,7 @@ func nPacketInfoFromFirstUse(t *T) { // N17
 		})
 	}
 	t.Sub("others have none", func(t *T) {
-		a, b := t.pair(nKind("unixgram"))
+		a, b := t.pair(kind("unixgram"))
 		nSend(t, a, "x")
 		m, err := b.RecvMsg(t.Late(), [][]byte{make([]byte, 1)}, 0)
 		t.ok(err)
@@ -130,7 +130,7 @@ func nTruncated(t *T) { // N48
 }
 
 func nFlagsAreReturned(t *T) { // N49
-	a, b := t.pair(nKind("udp4"))
+	a, b := t.pair(kind("udp4"))
 	type result struct {
 		n     int
 		flags socketops.MsgFlags
@@ -188,8 +188,8 @@ func nNoAddressOfAStream(t *T) { // N56
 }
 
 func nFamilies(t *T) { // N57
-	dual, at := t.bound(nKind("udp dual mode"))
-	v4, at4 := t.bound(nKind("udp4"))
+	dual, at := t.bound(kind("udp dual mode"))
+	v4, at4 := t.bound(kind("udp4"))
 	here := nAt("127.0.0.1", at)
 	_, err := dual.SendTo(t.Late(), []byte("x"), 0, at4) // which is mapped on its way
 	t.ok(err)
@@ -210,7 +210,7 @@ func nFamilies(t *T) { // N57
 	t.equal(at4, peer)
 	t.equal(here, nLocal(t, dual))
 
-	v6, at6 := t.bound(nKind("udp6"))
+	v6, at6 := t.bound(kind("udp6"))
 	_, err = v4.SendTo(t.Late(), []byte("x"), 0, at6)
 	t.is(err, unix.EAFNOSUPPORT)
 	_, err = v6.SendTo(t.Late(), []byte("x"), 0, at4) // a socket of IPv6 only

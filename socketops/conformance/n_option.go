@@ -53,7 +53,7 @@ func nOptionNames(t *T) { // N18
 }
 
 func nTimeoutValues(t *T) { // N23
-	s := t.socket(nKind("udp4"))
+	s := t.socket(kind("udp4"))
 	for _, o := range []struct {
 		name   socketops.Option
 		kernel int
@@ -94,7 +94,7 @@ func nTimeoutValues(t *T) { // N23
 func nReuseBeforeBind(t *T) { // N26
 	for _, name := range []string{"tcp4", "tcp6", "tcp dual mode", "udp4", "udp6"} {
 		t.Sub(name, func(t *T) {
-			n := nKind(name)
+			n := kind(name)
 			s, at := t.bound(n)
 			want := 0
 			if n.tcp() {
@@ -120,7 +120,7 @@ func nReuseBeforeBind(t *T) { // N26
 }
 
 func nReuse(t *T) { // N27
-	s := t.socket(nKind("udp4"))
+	s := t.socket(kind("udp4"))
 	reuse, exclusive := socketops.OptReuseAddress, socketops.OptExclusiveAddressUse
 	is := func(kernel int) {
 		t.Helper()
@@ -163,7 +163,7 @@ func nReuse(t *T) { // N27
 }
 
 func nDontFragment(t *T) { // N28
-	s := t.socket(nKind("udp4"))
+	s := t.socket(kind("udp4"))
 	for _, on := range []bool{true, false} {
 		t.ok(s.SetDontFragment(on))
 		want := unix.IP_PMTUDISC_DONT
@@ -216,7 +216,7 @@ func nErrorOption(t *T) { // N30
 }
 
 func nFastOpenOption(t *T) { // N31
-	for _, n := range []network{nKind("tcp4"), nKind("udp4"), nKind("unix")} {
+	for _, n := range []network{kind("tcp4"), kind("udp4"), kind("unix")} {
 		s := t.socket(n)
 		for _, on := range []bool{true, false, true} {
 			t.ok(s.SetFastOpen(on))
@@ -226,7 +226,7 @@ func nFastOpenOption(t *T) { // N31
 		t.ok(err) // which the kernel has refused where it is not TCP's
 		t.that(v != 0, "what was set is remembered")
 	}
-	a, _ := t.pair(nKind("tcp4"))
+	a, _ := t.pair(kind("tcp4"))
 	t.ok(a.SetFastOpen(true))
 	t.that(a.FastOpen() && a.Connected(), "a connected socket remembers what it is too late for")
 	_, err := a.OptionInt(socketops.LevelTCP, socketops.OptFastOpen)
@@ -264,7 +264,7 @@ func nTrackedOptions(t *T) { // N34
 		{"descriptor", func(s *socketops.Socket) error { _, err := s.Fd(); return err }, false},
 	} {
 		t.Sub(o.name, func(t *T) {
-			s := t.socket(nKind("tcp4"))
+			s := t.socket(kind("tcp4"))
 			t.is(s.SetTTL(0), unix.EINVAL)
 			t.that(!s.Exposed(), "nothing is set at first, nor by what fails")
 			t.ok(o.set(s))
@@ -275,9 +275,9 @@ func nTrackedOptions(t *T) { // N34
 
 func nReplacedOptions(t *T) { // N35
 	t.Sub("another descriptor", func(t *T) {
-		_, to := t.listening(nKind("tcp4"), 4)
-		nobody := nNobody(t)
-		s := t.socket(nKind("tcp4"))
+		_, to := t.listening(kind("tcp4"), 4)
+		nobody := t.nobody()
+		s := t.socket(kind("tcp4"))
 		t.ok(s.SetSendBuffer(20_000))
 		t.ok(s.SetRecvBuffer(30_000))
 		t.ok(s.SetNoDelay(true))
@@ -294,9 +294,9 @@ func nReplacedOptions(t *T) { // N35
 		}
 	})
 	t.Sub("refused where it would be another", func(t *T) {
-		_, to := t.listening(nKind("tcp4"), 4)
-		nobody := nNobody(t)
-		s := t.socket(nKind("tcp4"))
+		_, to := t.listening(kind("tcp4"), 4)
+		nobody := t.nobody()
+		s := t.socket(kind("tcp4"))
 		t.ok(s.SetBroadcast(true))
 		err := s.ConnectAny(t.Late(), []netip.AddrPort{nobody.AddrPort(), to.AddrPort()})
 		t.is(err, errors.ErrUnsupported)
@@ -322,7 +322,7 @@ func nLoopback(t *T) int {
 func nMulticastInterface(t *T) { // N54
 	const noInterface = 0xfffffe
 	lo := nLoopback(t)
-	s := t.socket(nKind("udp4"))
+	s := t.socket(kind("udp4"))
 	is := func(want string) {
 		t.Helper()
 		got, err := s.MulticastInterface4()
@@ -350,7 +350,7 @@ func nMulticastInterface(t *T) { // N54
 		t.equal(socketops.ClassAddressNotAvailable, socketops.Classify(err))
 	}
 	t.Sub("IPv6", func(t *T) {
-		s := t.socket(nKind("udp6"))
+		s := t.socket(kind("udp6"))
 		for _, index := range []int{lo, 0} {
 			t.ok(s.SetMulticastInterface6(index))
 			got, err := s.MulticastInterface6()

@@ -13,7 +13,7 @@ import (
 )
 
 func nOrderOfErrors(t *T) { // N55
-	s := t.socket(nKind("udp4"))
+	s := t.socket(kind("udp4"))
 	t.ok(s.Close())
 	ended, cancel := context.WithCancel(t.Late())
 	cancel()
@@ -43,7 +43,7 @@ func nOrderOfErrors(t *T) { // N55
 	} {
 		t.that(errors.Is(err, socketops.ErrClosed), "%v, of place %d, is ErrClosed", err, i)
 	}
-	a, b := t.pair(nKind("socketpair"))
+	a, b := t.pair(kind("socketpair"))
 	nSend(t, a, "x")
 	_, err := b.Recv(ended, p, unknown) // Arguments come before the end of the context,
 	t.is(err, unix.EOPNOTSUPP)

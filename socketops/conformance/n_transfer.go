@@ -59,7 +59,7 @@ func nInterrupted(t *T) { // N05
 		t.equal(outcome{len(data), nil}, <-results)
 	})
 	t.Sub("refused", func(t *T) {
-		t.is(t.socket(nKind("tcp4")).Connect(t.Late(), nNobody(t)), unix.ECONNREFUSED)
+		t.is(t.socket(kind("tcp4")).Connect(t.Late(), t.nobody()), unix.ECONNREFUSED)
 	})
 }
 
@@ -112,7 +112,7 @@ func nFlagsIn(t *T) { // N06
 
 func nFlagsOut(t *T) { // N07
 	t.Sub("none, and truncated", func(t *T) {
-		a, b := t.pair(nKind("udp4"))
+		a, b := t.pair(kind("udp4"))
 		for _, want := range []socketops.MsgFlags{0, socketops.Truncated} {
 			nSend(t, a, "abcd"[:3+want/socketops.Truncated])
 			m, err := b.RecvMsg(t.Late(), [][]byte{make([]byte, 3)}, 0)
@@ -122,7 +122,7 @@ func nFlagsOut(t *T) { // N07
 		}
 	})
 	t.Sub("out of band", func(t *T) {
-		a, b := t.pair(nKind("tcp4"))
+		a, b := t.pair(kind("tcp4"))
 		_, err := a.Send(t.Late(), []byte("!"), socketops.OOB)
 		t.ok(err)
 		nReady(t, b, socketops.PollError)
@@ -132,7 +132,7 @@ func nFlagsOut(t *T) { // N07
 		t.equal([]any{1, "!", socketops.OOB}, []any{n, string(p), flags})
 	})
 	t.Sub("control data lost", func(t *T) {
-		a, b := t.pair(nKind("udp4"))
+		a, b := t.pair(kind("udp4"))
 		on := binary.NativeEndian.AppendUint32(nil, 1)
 		t.ok(b.SetRawOption(unix.SOL_SOCKET, unix.SO_TIMESTAMPNS, on)) // for all of which a receive has no room
 		t.ok(b.SetRawOption(unix.IPPROTO_IP, unix.IP_RECVTTL, on))

@@ -55,7 +55,7 @@ func nPollModes(t *T) { // N19
 		t.ok(err)
 	})
 	t.Sub("closed by somebody else", func(t *T) {
-		a, _ := t.pair(nKind("socketpair"))
+		a, _ := t.pair(kind("socketpair"))
 		t.ok(a.Close())
 		_, err := a.Poll(t.Late(), socketops.PollRead, -1)
 		nIsClosed(t, err)
@@ -63,15 +63,15 @@ func nPollModes(t *T) { // N19
 		nIsClosed(t, err)
 	})
 	t.Sub("refused", func(t *T) {
-		s := t.socket(nKind("tcp4"))
-		t.is(s.TryConnect(nNobody(t)), socketops.ErrInProgress)
+		s := t.socket(kind("tcp4"))
+		t.is(s.TryConnect(t.nobody()), socketops.ErrInProgress)
 		nReady(t, s, socketops.PollError)
 		t.is(s.TryFinishConnect(), unix.ECONNREFUSED)
 	})
 }
 
 func nPollTimes(t *T) { // N20, and N21 where signals interrupt
-	a, b := t.pair(nKind("socketpair"))
+	a, b := t.pair(kind("socketpair"))
 	for _, d := range []time.Duration{1, 700 * time.Microsecond, 2500 * time.Microsecond} {
 		start := time.Now()
 		ready, err := a.Poll(t.Late(), socketops.PollRead, d)
@@ -103,7 +103,7 @@ func nPollTimes(t *T) { // N20, and N21 where signals interrupt
 func nPollTimesInterrupted(t *T) { // N21
 	nInterrupt(t)
 	nPollTimes(t)
-	a, _ := t.pair(nKind("socketpair"))
+	a, _ := t.pair(kind("socketpair"))
 	const d = 5 * time.Millisecond
 	start := time.Now()
 	_, err := a.Poll(t.Late(), socketops.PollRead, d)
@@ -132,7 +132,7 @@ func nNoTimeouts(t *T) { // N22
 		nAccept(t, l)
 	})
 	t.Sub("connect waits", func(t *T) {
-		n := nKind("unix")
+		n := kind("unix")
 		l, at := t.listening(n, 0)
 		t.ok(t.socket(n).TryConnect(at))
 		s := t.socket(n)
