@@ -93,7 +93,7 @@ func eachAddressOnOtherSockets(t *T) {
 }
 
 func connectionsBegin(t *T) { // A24
-	t.on(network.hasListener, func(t *T, n network) {
+	t.on(network.listens, func(t *T, n network) {
 		l, at := t.listening(n, 1)
 		s := t.socket(n.client())
 		err := s.TryConnect(at)
@@ -136,7 +136,7 @@ func connectionsBegin(t *T) { // A24
 }
 
 func dataComesWithTheConnection(t *T) { // A25
-	t.on(network.hasListener, func(t *T, n network) {
+	t.on(network.listens, func(t *T, n network) {
 		l, at := t.listening(n, 1)
 		s := t.socket(n.client())
 		sent, err := s.TryConnectData(at, []byte("hello"))
@@ -219,7 +219,7 @@ func (t *T) fastOpen(noCookie int) {
 }
 
 func connectionsFinish(t *T) { // A26
-	t.on(network.hasListener, func(t *T, n network) {
+	t.on(network.listens, func(t *T, n network) {
 		l, at := t.listening(n, 1)
 		s := t.socket(n.client())
 		t.is(s.TryFinishConnect(), unix.ENOTCONN) // though it is writable and has no error
@@ -242,7 +242,7 @@ func connectionsFinish(t *T) { // A26
 }
 
 func connectsWait(t *T) { // A45
-	t.on(network.hasListener, func(t *T, n network) {
+	t.on(network.listens, func(t *T, n network) {
 		l, at := t.listening(n, 1)
 		s := t.socket(n.client())
 		t.is(s.Connect(over(), at), socketops.ErrCanceled)
@@ -326,7 +326,7 @@ func connectedIsAdvice(t *T) { // A88
 }
 
 func connectionsAreAccepted(t *T) { // A23
-	t.on(network.hasListener, func(t *T, n network) {
+	t.on(network.listens, func(t *T, n network) {
 		l, at := t.listening(n, 4)
 		_, _, err := l.TryAccept()
 		t.is(err, socketops.ErrWouldBlock)
@@ -363,7 +363,7 @@ func connectionsAreAccepted(t *T) { // A23
 }
 
 func acceptsWait(t *T) { // A44
-	t.on(network.hasListener, func(t *T, n network) {
+	t.on(network.listens, func(t *T, n network) {
 		l, at := t.listening(n, 4)
 		_, _, err := l.Accept(over())
 		t.is(err, socketops.ErrCanceled)

@@ -47,8 +47,6 @@ func (n network) tcp() bool { return n.ip() && n.stream() }
 
 func (n network) udp() bool { return n.ip() && n.datagrams() }
 
-func (n network) hasListener() bool { return n.listens() }
-
 // binds reports whether sockets of the kind are made by socket(2).
 func (n network) binds() bool { return !n.pair }
 

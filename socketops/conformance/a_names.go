@@ -160,7 +160,7 @@ func namesAreGiven(t *T) { // A42
 }
 
 func socketsListen(t *T) { // A43
-	t.on(network.hasListener, func(t *T, n network) {
+	t.on(network.listens, func(t *T, n network) {
 		for _, backlog := range []int{-1, 0, 1, 1 << 30} {
 			l, at := t.bound(n)
 			t.ok(l.Listen(backlog))

@@ -160,7 +160,7 @@ func bytesAreReceived(t *T) { // A12
 		t.ok(err)
 		t.equal("456789", string(room[:k]))
 	})
-	t.on(network.hasListener, func(t *T, n network) {
+	t.on(network.listens, func(t *T, n network) {
 		l, _ := t.listening(n, 1)
 		_, err := l.TryRecv(make([]byte, 1), 0)
 		want := unix.ENOTCONN
@@ -275,7 +275,7 @@ func longListsAreReceived(t *T) { // A20
 		t.equal(0, k)
 		t.quiet(b)
 	})
-	t.on(network.hasListener, func(t *T, n network) {
+	t.on(network.listens, func(t *T, n network) {
 		l, _ := t.listening(n, 1)
 		_, err := l.Available()
 		t.is(err, unix.EINVAL)

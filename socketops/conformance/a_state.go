@@ -63,7 +63,7 @@ func availableBytesAreCounted(t *T) { // A39
 		t.is(err, socketops.ErrClosed)
 		t.equal(0, k)
 	})
-	t.on(network.hasListener, func(t *T, n network) {
+	t.on(network.listens, func(t *T, n network) {
 		l, _ := t.listening(n, 1)
 		k, err := l.Available()
 		t.is(err, unix.EINVAL)

@@ -59,7 +59,7 @@ func readinessIsTold(t *T) { // A75
 		_, err = b.Poll(t.Late(), socketops.PollRead, 0)
 		t.is(err, socketops.ErrClosed)
 	})
-	t.on(network.hasListener, func(t *T, n network) {
+	t.on(network.listens, func(t *T, n network) {
 		l, at := t.listening(n, 1)
 		t.ready(false, l, socketops.PollRead, 0)
 		t.ok(t.socket(n.client()).Connect(t.Late(), at))

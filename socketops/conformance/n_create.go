@@ -71,7 +71,7 @@ func nSocketAsKernel(t *T, f socketops.Family, typ socketops.Type, p socketops.P
 	t.ok(err)
 	t.equal([]any{f, typ, p}, []any{s.Family(), s.Type(), s.Protocol()})
 	if typ == unix.SOCK_RAW && p != 0 && (f == unix.AF_INET || f == unix.AF_INET6) {
-		t.equal(kernel, nKernelInt(t, s, unix.SOL_SOCKET, unix.SO_PROTOCOL))
+		t.equal(kernel, t.kernel(s, unix.SOL_SOCKET, unix.SO_PROTOCOL))
 	}
 	t.ok(s.Close())
 }
@@ -165,7 +165,7 @@ func nV6OnlyAtFirst(t *T) { // N03
 	for _, name := range []string{"tcp6", "udp6"} {
 		n := kind(name)
 		s := t.socket(n)
-		t.equal(1, nKernelInt(t, s, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY))
+		t.equal(1, t.kernel(s, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY))
 		only, err := s.V6Only()
 		t.ok(err)
 		t.that(only, "a socket of IPv6 takes IPv6 only")
@@ -181,14 +181,14 @@ func nV6OnlyAtFirst(t *T) { // N03
 		t.ok(err)
 		adopted, err := t.Engine.FromFD(fd)
 		t.ok(err)
-		t.equal(nSysctl(t, "net/ipv6/bindv6only"), nKernelInt(t, adopted, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY))
+		t.equal(nSysctl(t, "net/ipv6/bindv6only"), t.kernel(adopted, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY))
 	}
 	raw, err := t.Engine.Socket(unix.AF_INET6, unix.SOCK_RAW, unix.IPPROTO_ICMPV6)
 	if errors.Is(err, unix.EPERM) {
 		return
 	}
 	t.ok(err)
-	t.equal(nSysctl(t, "net/ipv6/bindv6only"), nKernelInt(t, raw, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY))
+	t.equal(nSysctl(t, "net/ipv6/bindv6only"), t.kernel(raw, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY))
 }
 
 func nDualMode(t *T) { // N04
@@ -211,7 +211,7 @@ func nDualMode(t *T) { // N04
 		got, err := s.DualMode()
 		t.ok(err)
 		t.equal(want, got)
-		t.equal(!want, nKernelInt(t, s, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY) != 0)
+		t.equal(!want, t.kernel(s, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY) != 0)
 	}
 	dual(false)
 	t.ok(s.SetDualMode(true))

@@ -3,7 +3,6 @@
 package conformance
 
 import (
-	"encoding/binary"
 	"net/netip"
 	"os"
 	"runtime"
@@ -20,16 +19,6 @@ import (
 // nNamed keeps the networks of those names.
 func nNamed(names ...string) func(n network) bool {
 	return func(n network) bool { return slices.Contains(names, n.name) }
-}
-
-// nKernelInt asks the kernel for an option that is a number, without the package's own names.
-func nKernelInt(t *T, s *socketops.Socket, level, name int) int {
-	t.Helper()
-	var b [4]byte
-	n, err := s.RawOption(level, name, b[:])
-	t.ok(err)
-	t.equal(4, n)
-	return int(int32(binary.NativeEndian.Uint32(b[:])))
 }
 
 // nFd is the descriptor of a socket, which is Exposed from then on.

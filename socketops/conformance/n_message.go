@@ -62,9 +62,9 @@ func nPacketInfoFromFirstUse(t *T) { // N17
 				if want {
 					v = 1
 				}
-				t.equal(tt.v4*v, nKernelInt(t, s, unix.IPPROTO_IP, unix.IP_PKTINFO))
+				t.equal(tt.v4*v, t.kernel(s, unix.IPPROTO_IP, unix.IP_PKTINFO))
 				if tt.v6 >= 0 {
-					t.equal(tt.v6*v, nKernelInt(t, s, unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO))
+					t.equal(tt.v6*v, t.kernel(s, unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO))
 				}
 			}
 			_, _, _, err := s.TryRecvFrom(make([]byte, 1), 0)

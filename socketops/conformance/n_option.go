@@ -100,8 +100,8 @@ func nReuseBeforeBind(t *T) { // N26
 			if n.tcp() {
 				want = 1
 			}
-			t.equal(want, nKernelInt(t, s, unix.SOL_SOCKET, unix.SO_REUSEADDR))
-			t.equal(0, nKernelInt(t, s, unix.SOL_SOCKET, unix.SO_REUSEPORT))
+			t.equal(want, t.kernel(s, unix.SOL_SOCKET, unix.SO_REUSEADDR))
+			t.equal(0, t.kernel(s, unix.SOL_SOCKET, unix.SO_REUSEPORT))
 			if !n.tcp() || n.dual {
 				return
 			}
@@ -124,8 +124,8 @@ func nReuse(t *T) { // N27
 	reuse, exclusive := socketops.OptReuseAddress, socketops.OptExclusiveAddressUse
 	is := func(kernel int) {
 		t.Helper()
-		t.equal(kernel, nKernelInt(t, s, unix.SOL_SOCKET, unix.SO_REUSEPORT))
-		t.equal(kernel, nKernelInt(t, s, unix.SOL_SOCKET, unix.SO_REUSEADDR))
+		t.equal(kernel, t.kernel(s, unix.SOL_SOCKET, unix.SO_REUSEPORT))
+		t.equal(kernel, t.kernel(s, unix.SOL_SOCKET, unix.SO_REUSEADDR))
 		for _, o := range []socketops.Option{reuse, exclusive} {
 			v, err := s.OptionInt(socketops.LevelSocket, o)
 			t.ok(err)
@@ -170,7 +170,7 @@ func nDontFragment(t *T) { // N28
 		if on {
 			want = unix.IP_PMTUDISC_DO
 		}
-		t.equal(want, nKernelInt(t, s, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER))
+		t.equal(want, t.kernel(s, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER))
 		got, err := s.DontFragment()
 		t.ok(err)
 		t.equal(on, got)
@@ -286,9 +286,9 @@ func nReplacedOptions(t *T) { // N35
 		t.ok(s.SetBlocking(true))
 		for range 3 {
 			t.ok(s.ConnectAny(t.Late(), []netip.AddrPort{nobody.AddrPort(), nobody.AddrPort(), to.AddrPort()}))
-			t.equal(40_000, nKernelInt(t, s, unix.SOL_SOCKET, unix.SO_SNDBUF)) // twice what was asked for, once
-			t.equal(60_000, nKernelInt(t, s, unix.SOL_SOCKET, unix.SO_RCVBUF))
-			t.equal(1, nKernelInt(t, s, unix.IPPROTO_TCP, unix.TCP_NODELAY))
+			t.equal(40_000, t.kernel(s, unix.SOL_SOCKET, unix.SO_SNDBUF)) // twice what was asked for, once
+			t.equal(60_000, t.kernel(s, unix.SOL_SOCKET, unix.SO_RCVBUF))
+			t.equal(1, t.kernel(s, unix.IPPROTO_TCP, unix.TCP_NODELAY))
 			t.equal([]any{time.Hour, true, true}, []any{s.ReadTimeout(), s.FastOpen(), s.Blocking()})
 			t.ok(s.Disconnect(true))
 		}
