@@ -55,13 +55,13 @@ liburing: ## Run the library's tests with the liburing of SUITE (trixie; sid has
 	@environment=$$(./scripts/private-liburing $(SUITE)) && eval "$$environment" && \
 		echo "liburing $$(pkg-config --modversion liburing)" && ./scripts/lint-c && $(REPORT) $(CHECKED)
 
-kernel-test: ## Run the tests on all kernels of the matrix, with io_uring and without (needs QEMU; 20 minutes)
+kernel-test: ## Run the tests on all kernels of the matrix, with io_uring and without (needs QEMU; half an hour)
 	@./scripts/install-kerneltest-deps
 	$(GO) run ./kerneltest $(KERNELTEST)
 
-kernel-test-slice: ## Run them on 5.10, 6.1 and 6.12 with io_uring, and once without (8 minutes)
+kernel-test-slice: ## Run the library's on 5.10, 6.1 and 6.12 with io_uring, and once without (8 minutes)
 	@./scripts/install-kerneltest-deps
-	$(GO) run ./kerneltest -kernels 5.10,6.1,6.12 -modes on,6.12:eperm $(KERNELTEST)
+	$(GO) run ./kerneltest -kernels 5.10,6.1,6.12 -modes on,6.12:eperm -packages ./... $(KERNELTEST)
 
 fuzz: ## Run every fuzz target for FUZZTIME (10s)
 	@./scripts/fuzz $(FUZZTIME)

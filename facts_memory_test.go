@@ -94,7 +94,7 @@ func TestFact24UnpinnedMemoryIsCorruptedSilently(t *testing.T) {
 // TestPinnedMemoryIsNobodyElses is the healthy side of fact 24: faults 55 and 58.
 func TestPinnedMemoryIsNobodyElses(t *testing.T) {
 	r := newTestRing(t, 8)
-	for range 10 {
+	for range testutil.Fewer(10, 3) {
 		others, c := receiveIntoDropped(t, r, true)
 		require.Zero(t, foreignBytes(others))
 		require.EqualValues(t, lentSize, c.Res)

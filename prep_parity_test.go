@@ -123,13 +123,14 @@ var corners = []struct {
 }
 
 func TestPrepEqualsC(t *testing.T) {
+	testutil.InSource(t)
 	for i := range prepRows {
 		r := &prepRows[i]
 		t.Run(r.method, func(t *testing.T) {
 			skipAbsent(t, r.c)
 			for i, c := range corners {
 				if testing.Short() && i%4 != 0 {
-					continue // what the kernel is makes no difference here
+					continue
 				}
 				t.Run(c.name, func(t *testing.T) {
 					in := &input{draw: c.draw()}
@@ -143,6 +144,7 @@ func TestPrepEqualsC(t *testing.T) {
 
 // FuzzPrep takes the bytes as the choice of a method and then as its arguments, some of them out of range.
 func FuzzPrep(f *testing.F) {
+	testutil.InSource(f)
 	for i := range prepRows {
 		f.Add([]byte{byte(i)})
 		f.Add(append([]byte{byte(i)}, "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f"...))

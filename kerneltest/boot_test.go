@@ -49,8 +49,9 @@ func boot(t *testing.T, cfg config) result.Run {
 	var out bytes.Buffer
 	m, err := prepare(context.Background(), cfg, &out)
 	require.NoError(t, err)
-	m.progress, m.accel = newProgress(&out, len(m.paths)+1), vm.TCG // which works everywhere
-	return m.one(context.Background(), job{m.kernels[0], wire.On})
+	j := job{m.kernels[0], wire.On}
+	m.progress, m.accel = newProgress(&out, m.steps(j)), vm.TCG // which works everywhere
+	return m.one(context.Background(), j)
 }
 
 // requireFailure requires a failure that is described by the words, and returns it.

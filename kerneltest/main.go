@@ -85,7 +85,7 @@ The kernels come from the machine's own Debian mirror and stay in .cache/. The m
   on       nothing
   off      kernel.io_uring_disabled=2, where the kernel has that (6.6)
   eperm    a seccomp filter answers EPERM, as that of containers does
-  enosys   a seccomp filter answers ENOSYS, as some sandboxes do
+  enosys   a seccomp filter answers ENOSYS, as some sandboxes do, and so it does to Linux AIO
   memlock  RLIMIT_MEMLOCK is 8 MiB without CAP_IPC_LOCK, where the kernel counts rings towards it
 
 Red is any test that fails, a warning of the kernel, a guest that hangs or crashes, a package without a result, and a

@@ -51,11 +51,12 @@ func TestTable(t *testing.T) {
 		{Line: "6.12", Mode: wire.On, Release: "6.12.1", Passed: 7, Skipped: 1, Seconds: 80.4},
 		{Line: "6.1", Mode: wire.Off, Release: "6.1.9", Absent: "no sysctl", Seconds: 6},
 	}
-	host := []image.Package{{Path: "m/tidy", Host: "about the source"}}
+	packages := []image.Package{{Path: "m/tidy", Host: "about the source"}, {Path: "m/p"}, {Path: "m/q", On: "plain"}}
 	var out bytes.Buffer
-	require.True(t, table(&out, runs, host, 90*time.Second))
+	require.True(t, table(&out, runs, packages, 90*time.Second))
 	require.Equal(t, `
 on the host only: m/tidy: about the source
+in mode on only: m/q: plain
 kernel  mode  passed  failed  skipped  time  verdict            release
 6.12    on    7       0       1        80s   green              6.12.1
 6.1     off   -       -       -        6s    absent: no sysctl  6.1.9

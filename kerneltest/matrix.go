@@ -51,7 +51,11 @@ func matrix(ctx context.Context, cfg config, stdout io.Writer) (green bool, err 
 			}
 		}
 	}
-	m.progress = newProgress(stdout, len(jobs)*(len(m.paths)+1))
+	steps := 0
+	for _, j := range jobs {
+		steps += m.steps(j)
+	}
+	m.progress = newProgress(stdout, steps)
 	runs := m.all(ctx, jobs)
 	m.progress.end()
 	if ctx.Err() != nil {
@@ -60,7 +64,7 @@ func matrix(ctx context.Context, cfg config, stdout io.Writer) (green bool, err 
 	if err := m.conclude(runs); err != nil {
 		return false, err
 	}
-	return table(stdout, runs, m.host, time.Since(m.start)), nil
+	return table(stdout, runs, m.packages, time.Since(m.start)), nil
 }
 
 // machine is what all guests have in common.
@@ -70,8 +74,7 @@ type machine struct {
 	kernels  []kernel.Kernel
 	initrd   string
 	accel    vm.Accel
-	paths    []string        // packages that are tested
-	host     []image.Package // packages that are not, as their tests belong on the host
+	packages []image.Package // those with tests
 	progress *progress
 }
 
@@ -90,15 +93,10 @@ func prepare(ctx context.Context, cfg config, stdout io.Writer) (*machine, error
 	if m.kernels, err = store.Get(ctx, cfg.lines, cfg.fetch); err != nil {
 		return nil, err
 	}
-	packages, err := image.Packages(ctx, cfg.root, cfg.packages)
-	if err != nil {
+	if m.packages, err = image.Packages(ctx, cfg.root, cfg.packages); err != nil {
 		return nil, err
 	}
-	m.host = slices.DeleteFunc(slices.Clone(packages), func(p image.Package) bool { return p.Host == "" })
-	packages = slices.DeleteFunc(packages, func(p image.Package) bool { return p.Host != "" })
-	for _, p := range packages {
-		m.paths = append(m.paths, p.Path)
-	}
+	packages := slices.DeleteFunc(slices.Clone(m.packages), func(p image.Package) bool { return p.Host != "" })
 	say("building the tests of %d packages", len(packages))
 	m.initrd, err = image.Build(ctx, image.Options{
 		Root: cfg.root, Dir: cfg.cache, Packages: packages, Run: cfg.run, Timeout: cfg.timeout,
@@ -106,6 +104,19 @@ func prepare(ctx context.Context, cfg config, stdout io.Writer) (*machine, error
 	})
 	return m, err
 }
+
+// paths are the packages whose tests a job runs.
+func (m *machine) paths(j job) (paths []string) {
+	for _, p := range m.packages {
+		if p.Host == "" && (p.On == "" || j.mode == wire.On) {
+			paths = append(paths, p.Path)
+		}
+	}
+	return paths
+}
+
+// steps is how many steps of the progress a job has: its packages, and its end.
+func (m *machine) steps(j job) int { return len(m.paths(j)) + 1 }
 
 func (m *machine) guest(j job) vm.Guest {
 	return vm.Guest{
@@ -146,7 +157,7 @@ func (m *machine) one(ctx context.Context, j job) result.Run {
 		run, done = m.boot(ctx, name, j)
 	}
 	run.Seconds = time.Since(start).Seconds()
-	m.progress.say(name, verdict(run), len(m.paths)+1-done)
+	m.progress.say(name, verdict(run), m.steps(j)-done)
 	return run
 }
 
@@ -157,7 +168,7 @@ func (m *machine) boot(ctx context.Context, name string, j job) (run result.Run,
 	collector := result.NewCollector(result.Run{
 		Line: string(j.kernel.Line), Mode: j.mode, Accel: string(m.accel),
 		Kernel: j.kernel.Package.Name + " " + j.kernel.Package.Version,
-	}, m.paths)
+	}, m.paths(j))
 	// A log of an earlier run must not be taken for that of this one.
 	err := os.Remove(guest.Log)
 	if err == nil || errors.Is(err, os.ErrNotExist) {

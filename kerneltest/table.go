@@ -15,7 +15,7 @@ import (
 const outputLines = 40
 
 // table shows the failures and then a row for each run, and reports whether all are green.
-func table(out io.Writer, runs []result.Run, host []image.Package, elapsed time.Duration) (green bool) {
+func table(out io.Writer, runs []result.Run, packages []image.Package, elapsed time.Duration) (green bool) {
 	green = true
 	for _, r := range runs {
 		for _, f := range r.Failures {
@@ -24,8 +24,13 @@ func table(out io.Writer, runs []result.Run, host []image.Package, elapsed time.
 		}
 	}
 	fmt.Fprintln(out)
-	for _, p := range host {
-		fmt.Fprintf(out, "on the host only: %s: %s\n", p.Path, p.Host)
+	for _, p := range packages {
+		switch {
+		case p.Host != "":
+			fmt.Fprintf(out, "on the host only: %s: %s\n", p.Path, p.Host)
+		case p.On != "":
+			fmt.Fprintf(out, "in mode on only: %s: %s\n", p.Path, p.On)
+		}
 	}
 	rows := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(rows, "kernel\tmode\tpassed\tfailed\tskipped\ttime\tverdict\trelease")

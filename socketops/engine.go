@@ -40,11 +40,14 @@ const (
 	BackendSyscall Backend = "syscall" // plain system calls, and the runtime's poller for readiness
 )
 
-// backends are the candidates in the order in which they are tried.
-var backends = []struct {
+// candidate is a backend and how it begins.
+type candidate struct {
 	name Backend
 	open func(*meter) (driver, error)
-}{
+}
+
+// backends are the candidates in the order in which they are tried.
+var backends = []candidate{
 	{BackendURing, openURing},
 	{BackendAIO, openAIO},
 	{BackendSyscall, openSyscall},

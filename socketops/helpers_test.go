@@ -6,6 +6,7 @@ import (
 	"context"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,9 +30,21 @@ func engine(t testing.TB) *Engine {
 	return e
 }
 
+// tested returns the backends that a test is to go through.
+func tested(t *testing.T) []candidate {
+	t.Helper()
+	if !testutil.BestEngineOnly() {
+		return backends
+	}
+	e, err := New()
+	require.NoError(t, err)
+	defer e.Close()
+	return slices.DeleteFunc(slices.Clone(backends), func(b candidate) bool { return b.name != e.Backend() })
+}
+
 // onEngines runs a test on every backend that works here.
 func onEngines(t *testing.T, test func(t *testing.T, e *Engine)) {
-	for _, b := range backends {
+	for _, b := range tested(t) {
 		t.Run(string(b.name), func(t *testing.T) {
 			testutil.Timeout(t, hangLimit)
 			e, err := New(WithBackend(b.name))

@@ -2,6 +2,8 @@
 
 package cprep_test
 
+//kerneltest:on it has nothing to do with io_uring
+
 import (
 	"os"
 	"path/filepath"

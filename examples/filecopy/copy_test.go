@@ -2,6 +2,8 @@
 
 package main
 
+//kerneltest:on compat_aio has tests of what it does where AIO is refused
+
 import (
 	"bytes"
 	"context"
@@ -70,6 +72,9 @@ func requireCopied(t *testing.T, j *job, data []byte) {
 func TestCopiesFilesOfAnySize(t *testing.T) {
 	for _, mode := range []directMode{directAuto, directOff} {
 		for _, depth := range []int{1, 2, 7} {
+			if depth == 2 && testing.Short() {
+				continue
+			}
 			for _, n := range []int{
 				0, 1, 511, 512, testBlock - 1, testBlock, testBlock + 1, testutil.Fewer(64, 9) * testBlock, 5*testBlock + 77,
 			} {

@@ -2,6 +2,8 @@
 
 package main
 
+//kerneltest:on its engines are tested by socketops
+
 import (
 	"errors"
 	"io"
@@ -15,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/sockring/uring/internal/enginetest"
 	"github.com/sockring/uring/internal/testutil"
 	"github.com/sockring/uring/socketops"
 )
@@ -42,7 +45,7 @@ var networks = []string{"tcp", "unix"}
 
 // onEngines runs a test on every engine that works here, with both ways to copy.
 func onEngines(t *testing.T, test func(t *testing.T, o options)) {
-	for _, b := range []socketops.Backend{socketops.BackendURing, socketops.BackendAIO, socketops.BackendSyscall} {
+	for _, b := range enginetest.Backends(t) {
 		t.Run(string(b), func(t *testing.T) {
 			needEngine(t, b)
 			for _, mode := range []copyMode{copySplice, copyBuffer} {
@@ -64,11 +67,14 @@ func needEngine(t *testing.T, b socketops.Backend) {
 	require.NoError(t, e.Close())
 }
 
-// onNetworks is onEngines with each kind of client and of target.
+// onNetworks is onEngines with each kind of client and of target, together or, in a short test, once at least.
 func onNetworks(t *testing.T, test func(t *testing.T, o options, clients, targets string)) {
 	onEngines(t, func(t *testing.T, o options) {
 		for _, clients := range networks {
 			for _, targets := range networks {
+				if clients == targets && testing.Short() {
+					continue
+				}
 				t.Run(clients+" to "+targets, func(t *testing.T) { test(t, o, clients, targets) })
 			}
 		}

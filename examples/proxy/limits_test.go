@@ -49,6 +49,7 @@ func TestIdleConnectionsEnd(t *testing.T) {
 		last = time.Now()
 		send(t, client, "here")
 		expect(t, target, "here")
+		time.Sleep(o.idle / 50)
 	}
 	expectReset(t, client)
 	expectReset(t, target)

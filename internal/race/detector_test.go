@@ -2,6 +2,8 @@
 
 package race_test
 
+//kerneltest:on it has nothing to do with io_uring
+
 import (
 	"sync"
 	"syscall"

@@ -1,5 +1,7 @@
 package testevent
 
+//kerneltest:on it has nothing to do with io_uring
+
 import (
 	"strings"
 	"testing"

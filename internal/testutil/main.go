@@ -24,6 +24,16 @@ const RefuseVariable = "SOCKRING_TEST_REFUSE"
 // command line does not: for machines on which everything takes longer.
 const ChecksVariable = "SOCKRING_TEST_CHECKS"
 
+// EnginesVariable names the environment variable that, set to BestEngine, has tests of every engine go through that
+// alone which serves where they run. So do guests of the kernel matrix, which has a mode for every engine to be best.
+const (
+	EnginesVariable = "SOCKRING_TEST_ENGINES"
+	BestEngine      = "best"
+)
+
+// BestEngineOnly reports whether tests of every engine are to go through the best alone.
+func BestEngineOnly() bool { return os.Getenv(EnginesVariable) == BestEngine }
+
 // Main runs the tests, under the filter that RefuseVariable asks for, and exits: with 1 when all passed but left
 // goroutines or file descriptors behind, which it lists on standard error. After a failed test it does not look, since
 // a test that stopped midway seldom cleans up.

@@ -14,6 +14,7 @@ func TestMain(m *testing.M) { testutil.Main(m) }
 
 // TestMainReportsLeaks leaves something behind in a child process and reads what that says at its end.
 func TestMainReportsLeaks(t *testing.T) {
+	testutil.InSource(t) // it is about go test
 	tests := []struct {
 		name  string
 		leave func()

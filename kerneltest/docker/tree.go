@@ -37,8 +37,9 @@ func makeTree(ctx context.Context, o image.Options) (probe string, err error) {
 		}
 		plan.Packages = append(plan.Packages, wire.Package{
 			Path:   p.Path,
-			Binary: path.Join(mounted, "bin", filepath.Base(programs.Tests[i])),
+			Binary: path.Join(mounted, "bin", filepath.Base(programs.Tests[i].File)),
 			Dir:    path.Join(mounted, "src", p.Path),
+			Tests:  programs.Tests[i].Names,
 		})
 	}
 	if err := writePlan(filepath.Join(o.Dir, fullPlan), plan); err != nil {

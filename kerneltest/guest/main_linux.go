@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -54,7 +55,9 @@ func work(out *port) error {
 	if err := prepare(); err != nil {
 		return err
 	}
-	env, absent, err := setMode(wire.Mode(os.Getenv(wire.ModeVariable)))
+	mode := wire.Mode(os.Getenv(wire.ModeVariable))
+	plan.Packages = slices.DeleteFunc(plan.Packages, func(p wire.Package) bool { return p.OnOnly && mode != wire.On })
+	env, absent, err := setMode(mode)
 	if err != nil {
 		return err
 	}

@@ -31,9 +31,10 @@ func setMode(mode wire.Mode) (env []string, absent string, err error) {
 			return nil, "no kernel.io_uring_disabled", nil
 		}
 		return nil, "", err
-	case wire.EPERM, wire.ENOSYS:
-		errno := map[wire.Mode]string{wire.EPERM: "EPERM", wire.ENOSYS: "ENOSYS"}[mode]
-		return []string{testutil.RefuseVariable + "=io_uring=" + errno}, "", nil
+	case wire.EPERM:
+		return []string{testutil.RefuseVariable + "=io_uring=EPERM"}, "", nil
+	case wire.ENOSYS:
+		return []string{testutil.RefuseVariable + "=io_uring=ENOSYS,aio=ENOSYS"}, "", nil
 	case wire.Memlock:
 		return limitMemlock()
 	}

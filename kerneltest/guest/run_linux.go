@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os/exec"
-	"strings"
 	"time"
 
 	"github.com/sockring/uring/internal/testutil"
@@ -23,10 +21,11 @@ const (
 )
 
 // environment is what tests find besides what the mode adds.
-// KERNELTEST tells them that the machine is theirs to break. Of a property test's random runs -test.short takes a
-// fifth, so that ten are left on each kernel in each mode.
+// KERNELTEST tells them that the machine is theirs to break. The collector is tested elsewhere, and costs much here. Of
+// a property test's random runs -test.short takes a fifth, so that three are left on each kernel in each mode.
 var environment = []string{
-	"PATH=/bin", "HOME=/tmp", "TMPDIR=/tmp", "GOTRACEBACK=all", "KERNELTEST=1", testutil.ChecksVariable + "=50",
+	"PATH=/bin", "HOME=/tmp", "TMPDIR=/tmp", "GOTRACEBACK=all", "KERNELTEST=1", "GOGC=400",
+	testutil.ChecksVariable + "=15", testutil.EnginesVariable + "=" + testutil.BestEngine,
 }
 
 // probe tells the host what the kernel can do in this mode.
@@ -45,11 +44,7 @@ func probe(out *port, program string, env []string) {
 
 // runPackage runs the tests of one package. That they fail is no error.
 func runPackage(out *port, plan wire.Plan, pkg wire.Package, env []string) error {
-	list, err := listTests(plan, pkg, env)
-	if err != nil {
-		return fmt.Errorf("%s: %w", pkg.Path, err)
-	}
-	out.send(wire.Message{Kind: wire.List, Package: pkg.Path, Data: list})
+	out.send(wire.Message{Kind: wire.List, Package: pkg.Path, Data: pkg.Tests})
 	out.send(wire.Message{Kind: wire.Start, Package: pkg.Path})
 
 	args := []string{"-test.v=test2json", "-test.short", "-test.timeout=" + plan.Timeout.String()}
@@ -62,7 +57,7 @@ func runPackage(out *port, plan wire.Plan, pkg wire.Package, env []string) error
 	cmd := command(ctx, pkg, env, args...)
 	cmd.Stdout, cmd.Stderr, cmd.WaitDelay = printed, printed, straggle
 	start := time.Now()
-	err = cmd.Run()
+	err := cmd.Run()
 	printed.flush()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -76,28 +71,6 @@ func runPackage(out *port, plan wire.Plan, pkg wire.Package, env []string) error
 		Kind: wire.Exit, Package: pkg.Path, Exit: status, Seconds: time.Since(start).Seconds(),
 	})
 	return nil
-}
-
-// listTests names the tests, examples and fuzz tests that the plan wants of a package, one in a line.
-func listTests(plan wire.Plan, pkg wire.Package, env []string) (string, error) {
-	// A pattern may go on to subtests, which a list does not have.
-	pattern, _, _ := strings.Cut(plan.Run, "/")
-	if pattern == "" {
-		pattern = "."
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), grace)
-	defer cancel()
-	listed, err := command(ctx, pkg, env, "-test.list="+pattern).Output()
-	if err != nil {
-		return "", fmt.Errorf("listing its tests: %w", err)
-	}
-	var names []string
-	for name := range strings.Lines(string(listed)) {
-		if !strings.HasPrefix(name, "Benchmark") {
-			names = append(names, name)
-		}
-	}
-	return strings.Join(names, ""), nil
 }
 
 // command is the test binary of a package, to run as go test would run it.

@@ -84,8 +84,11 @@ func groupsOfIPv4(t *T) { // A64
 	t.Sub("refused", func(t *T) {
 		s, lo := t.socket(udp4), t.loopback()
 		for _, g := range []socketops.MulticastGroup4{
-			{}, {Group: anyGroup6, IfIndex: lo}, {Group: local4, IfIndex: lo},
-			{Group: anyGroup4, Local: netip.IPv6Loopback()}, {Group: anyGroup4, IfIndex: -1},
+			{},
+			{Group: anyGroup6, IfIndex: lo},
+			{Group: local4, IfIndex: lo},
+			{Group: anyGroup4, Local: netip.IPv6Loopback()},
+			{Group: anyGroup4, IfIndex: -1},
 		} {
 			t.is(s.JoinGroup4(g), unix.EINVAL)
 		}

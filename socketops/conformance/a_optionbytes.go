@@ -42,8 +42,11 @@ func bytesAreSet(t *T) { // A62
 			option socketops.Option
 			size   int
 		}{
-			{socketops.OptAddSourceMembership, 12}, {socketops.OptDropSourceMembership, 12},
-			{socketops.OptAddMembership, 8}, {socketops.OptBlockSource, 12}, {socketops.OptUnblockSource, 12},
+			{socketops.OptAddSourceMembership, 12},
+			{socketops.OptDropSourceMembership, 12},
+			{socketops.OptAddMembership, 8},
+			{socketops.OptBlockSource, 12},
+			{socketops.OptUnblockSource, 12},
 			{socketops.OptDropMembership, 8},
 		} {
 			t.ok(s.SetOptionBytes(socketops.LevelIP, o.option, mreq[:o.size]))

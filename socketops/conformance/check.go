@@ -9,40 +9,40 @@ import (
 
 // ok fails the test where there is an error.
 func (t *T) ok(err error) {
-	t.Helper()
 	if err != nil {
+		t.Helper()
 		t.Fatalf("unexpected error: %v", err)
 	}
 }
 
 // is fails the test where err is not what errors.Is calls target.
 func (t *T) is(err, target error) {
-	t.Helper()
 	if !errors.Is(err, target) {
+		t.Helper()
 		t.Fatalf("the error is %v, not %v", err, target)
 	}
 }
 
 // isNot fails the test where err is nil, or is what errors.Is calls target.
 func (t *T) isNot(err, target error) {
-	t.Helper()
 	if err == nil || errors.Is(err, target) {
+		t.Helper()
 		t.Fatalf("the error is %v", err)
 	}
 }
 
 // equal fails the test where two values differ, of which the first is the one that is right.
 func (t *T) equal(want, got any) {
-	t.Helper()
 	if !reflect.DeepEqual(want, got) {
+		t.Helper()
 		t.Fatalf("got %v, want %v", brief(got), brief(want))
 	}
 }
 
 // that fails the test where something does not hold.
 func (t *T) that(holds bool, format string, args ...any) {
-	t.Helper()
 	if !holds {
+		t.Helper()
 		t.Fatalf("it does not hold that "+format, args...)
 	}
 }

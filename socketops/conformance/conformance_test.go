@@ -5,6 +5,7 @@ package conformance_test
 import (
 	"testing"
 
+	"github.com/sockring/uring/internal/enginetest"
 	"github.com/sockring/uring/internal/testutil"
 	"github.com/sockring/uring/socketops"
 	"github.com/sockring/uring/socketops/conformance"
@@ -13,7 +14,7 @@ import (
 func TestMain(m *testing.M) { testutil.Main(m) }
 
 func TestConformance(t *testing.T) {
-	for _, b := range []socketops.Backend{socketops.BackendURing, socketops.BackendAIO, socketops.BackendSyscall} {
+	for _, b := range enginetest.Backends(t) {
 		t.Run(string(b), func(t *testing.T) {
 			conformance.Run(t, func(t testing.TB) *socketops.Engine {
 				e, err := socketops.New(socketops.WithBackend(b))

@@ -3,6 +3,8 @@
 package conformance
 
 import (
+	"sync"
+
 	"github.com/sockring/uring/socketops"
 )
 
@@ -18,12 +20,21 @@ func outcomes(room int) (told func(n int, err error), results <-chan outcome) {
 	return func(n int, err error) { c <- outcome{n, err} }, c
 }
 
+// patterns is the longest pattern that was needed yet: to make one takes much longer than to copy it.
+var patterns struct {
+	sync.Mutex
+	longest []byte
+}
+
 // pattern is data in which every place looks different.
 func pattern(n int) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte(i*7 + i>>8*13 + i>>16*31)
+	patterns.Lock()
+	defer patterns.Unlock()
+	for i := len(patterns.longest); i < n; i++ {
+		patterns.longest = append(patterns.longest, byte(i*7+i>>8*13+i>>16*31))
 	}
+	b := make([]byte, n)
+	copy(b, patterns.longest)
 	return b
 }
 

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync/atomic"
 	"testing"
 
@@ -34,7 +35,7 @@ type network struct {
 var networks = []network{
 	{name: "tcp4", family: unix.AF_INET, typ: unix.SOCK_STREAM, proto: unix.IPPROTO_TCP},
 	{name: "tcp6", family: unix.AF_INET6, typ: unix.SOCK_STREAM, proto: unix.IPPROTO_TCP, more: true},
-	{name: "tcp dual mode", family: unix.AF_INET6, typ: unix.SOCK_STREAM, proto: unix.IPPROTO_TCP, dual: true},
+	{name: "tcp dual mode", family: unix.AF_INET6, typ: unix.SOCK_STREAM, proto: unix.IPPROTO_TCP, dual: true, more: true},
 	{name: "udp4", family: unix.AF_INET, typ: unix.SOCK_DGRAM, proto: unix.IPPROTO_UDP, more: true},
 	{name: "udp6", family: unix.AF_INET6, typ: unix.SOCK_DGRAM, proto: unix.IPPROTO_UDP},
 	{name: "udp dual mode", family: unix.AF_INET6, typ: unix.SOCK_DGRAM, proto: unix.IPPROTO_UDP, dual: true, more: true},
@@ -109,8 +110,8 @@ func (t *T) permitted(n network, err error) {
 	t.ok(err)
 }
 
-// abstracts numbers the abstract names, which are those of the whole machine.
-var abstracts atomic.Int64
+// paths and abstracts number the names of unix sockets. The abstract ones are those of the whole machine.
+var paths, abstracts atomic.Int64
 
 // anywhere is an address to bind to.
 func (t *T) anywhere(n network) socketops.Addr {
@@ -124,7 +125,7 @@ func (t *T) anywhere(n network) socketops.Addr {
 	case n.abstract:
 		return socketops.UnixAddr(fmt.Sprintf("@sockring conformance %d %d", unix.Getpid(), abstracts.Add(1)))
 	}
-	return socketops.UnixAddr(filepath.Join(t.TempDir(), "s"))
+	return socketops.UnixAddr(filepath.Join(t.dir, strconv.FormatInt(paths.Add(1), 10)))
 }
 
 // bound makes a socket with an address, and returns the one by which its peers reach it.

@@ -21,6 +21,7 @@ const late = 20 * time.Second
 type T struct {
 	*testing.T
 	Engine *socketops.Engine
+	dir    string // for the paths of unix sockets
 }
 
 // Run makes a subtest of every row, all on the Engine that open returns, which Run closes.
@@ -31,20 +32,21 @@ func Run(t *testing.T, open func(t testing.TB) *socketops.Engine) {
 			t.Errorf("closing the engine: %v", err)
 		}
 	})
+	dir := t.TempDir()
 	for _, row := range Rows() {
 		if row.Test == nil {
 			continue
 		}
 		t.Run(row.ID, func(t *testing.T) {
 			testutil.Timeout(t, hangLimit)
-			row.Test(&T{t, e})
+			row.Test(&T{t, e, dir})
 		})
 	}
 }
 
 // Sub makes a subtest on the same Engine.
 func (t *T) Sub(name string, test func(t *T)) {
-	t.Run(name, func(inner *testing.T) { test(&T{inner, t.Engine}) })
+	t.Run(name, func(inner *testing.T) { test(&T{inner, t.Engine, t.dir}) })
 }
 
 // Late returns a context that ends when the test has hung.

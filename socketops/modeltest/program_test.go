@@ -74,8 +74,10 @@ func (s step) String() string {
 }
 
 // waits are how long things wait: not at all, as long as it takes, and around what the run takes.
-var waits = []time.Duration{0, -time.Second, time.Nanosecond, 100 * time.Microsecond, time.Millisecond,
-	3 * time.Millisecond}
+var waits = []time.Duration{
+	0, -time.Second, time.Nanosecond, 100 * time.Microsecond, time.Millisecond,
+	3 * time.Millisecond,
+}
 
 func drawLink(t *rapid.T) linkSpec {
 	buffers := []int{0, 1, 20_000}

@@ -2,6 +2,8 @@
 
 package climit_test
 
+//kerneltest:on it is one contender, in C
+
 import (
 	"bytes"
 	"encoding/binary"

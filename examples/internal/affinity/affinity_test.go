@@ -2,6 +2,8 @@
 
 package affinity_test
 
+//kerneltest:on it has nothing to do with io_uring
+
 import (
 	"bytes"
 	"os/exec"

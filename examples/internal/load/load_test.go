@@ -2,6 +2,8 @@
 
 package load
 
+//kerneltest:on its contenders say what they lack, as they do in mode on on older kernels
+
 import (
 	"bytes"
 	"encoding/binary"

@@ -1,5 +1,7 @@
 package proto_test
 
+//kerneltest:on it has nothing to do with io_uring
+
 import (
 	"testing"
 

@@ -1,5 +1,7 @@
 package report_test
 
+//kerneltest:on it has nothing to do with io_uring
+
 import (
 	"testing"
 

@@ -2,6 +2,8 @@
 
 package sink_test
 
+//kerneltest:on it has nothing to do with io_uring
+
 import (
 	"crypto/sha256"
 	"encoding/hex"

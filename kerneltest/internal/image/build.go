@@ -68,6 +68,28 @@ func buildTests(ctx context.Context, root, dir string, packages []Package, there
 	return names, errors.Join(errs...)
 }
 
+// listTests names the tests, examples and fuzz tests that a test binary has and -test.run=run takes, one in a line.
+// It runs the binary: here, since in each guest that takes long.
+func listTests(ctx context.Context, binary, run string) (string, error) {
+	pattern, _, _ := strings.Cut(run, "/") // which may go on to subtests, which a list does not have
+	if pattern == "" {
+		pattern = "."
+	}
+	cmd := exec.CommandContext(ctx, binary, "-test.list="+pattern)
+	cmd.Dir = filepath.Dir(binary)
+	listed, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("listing the tests of %s: %w", filepath.Base(binary), err)
+	}
+	var names strings.Builder
+	for name := range strings.Lines(string(listed)) {
+		if !strings.HasPrefix(name, "Benchmark") {
+			names.WriteString(name)
+		}
+	}
+	return names.String(), nil
+}
+
 func exists(file string) bool {
 	_, err := os.Stat(file)
 	return err == nil

@@ -28,7 +28,13 @@ type Options struct {
 // Programs are what an image is made of: files that need nothing of the system that they run on.
 type Programs struct {
 	Guest, Probe string
-	Tests        []string // in the order of the packages
+	Tests        []Tests // in the order of the packages
+}
+
+// Tests are the tests of a package.
+type Tests struct {
+	File  string // the program
+	Names string // of those that are to run, one in a line
 }
 
 // BuildPrograms builds the programs into Dir/bin.
@@ -50,10 +56,17 @@ func BuildPrograms(ctx context.Context, o Options) (Programs, error) {
 		return p, err
 	}
 	names, err := buildTests(ctx, o.Root, bin, o.Packages, o.Built)
-	for _, name := range names {
-		p.Tests = append(p.Tests, filepath.Join(bin, name))
+	if err != nil {
+		return p, err
 	}
-	return p, err
+	for _, name := range names {
+		tests := Tests{File: filepath.Join(bin, name)}
+		if tests.Names, err = listTests(ctx, tests.File, o.Run); err != nil {
+			return p, err
+		}
+		p.Tests = append(p.Tests, tests)
+	}
+	return p, nil
 }
 
 // Build makes the image and returns the file.
@@ -73,11 +86,13 @@ func Build(ctx context.Context, o Options) (string, error) {
 		a.addFile(wire.BusyboxPath, busybox) // some tests start a command
 		plan := wire.Plan{Run: o.Run, Timeout: o.Timeout}
 		for i, p := range o.Packages {
-			dir, binary := path.Join("/src", p.Path), path.Join("/bin", filepath.Base(programs.Tests[i]))
+			dir, binary := path.Join("/src", p.Path), path.Join("/bin", filepath.Base(programs.Tests[i].File))
 			a.addDir(dir)
 			a.addTree(path.Join(dir, "testdata"), filepath.Join(p.Dir, "testdata"))
-			a.addFile(binary, programs.Tests[i])
-			plan.Packages = append(plan.Packages, wire.Package{Path: p.Path, Binary: binary, Dir: dir})
+			a.addFile(binary, programs.Tests[i].File)
+			plan.Packages = append(plan.Packages, wire.Package{
+				Path: p.Path, Binary: binary, Dir: dir, Tests: programs.Tests[i].Names, OnOnly: p.On != "",
+			})
 		}
 		content, err := json.Marshal(plan)
 		a.fail(err)

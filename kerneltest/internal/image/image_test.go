@@ -59,7 +59,9 @@ func TestPackages(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, packages, 2, "one has no tests")
 	require.Equal(t, "the rules are about the source tree", packages[0].Host)
+	require.Empty(t, packages[0].On)
 	require.Empty(t, packages[1].Host)
+	require.Equal(t, "it has nothing to do with io_uring", packages[1].On)
 	_, err = Packages(context.Background(), "../../..", []string{"./cring/ctest"})
 	require.ErrorContains(t, err, "no package with tests")
 }

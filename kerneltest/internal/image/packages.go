@@ -16,11 +16,16 @@ import (
 // tool or the source tree, and are not about the kernel. The rest of the line says why.
 const HostMark = "//kerneltest:host "
 
+// OnMark opens one in a package whose tests go to guests in which nothing is refused, and to no others, as there they
+// would find what another package's find there. The rest of the line says so.
+const OnMark = "//kerneltest:on "
+
 // Package is a package with tests.
 type Package struct {
 	Path string // as Go imports it
 	Dir  string // of its source
 	Host string // why its tests stay on the host, or "" where they go to the guests
+	On   string // why they go to guests in mode on alone, or ""
 }
 
 // Packages lists those packages with tests that the patterns match, as go list understands them, seen from dir.
@@ -45,11 +50,15 @@ func Packages(ctx context.Context, dir string, patterns []string) ([]Package, er
 		if len(files) == 0 {
 			continue
 		}
-		host, err := hostMark(p.Dir, files)
+		host, err := mark(HostMark, p.Dir, files)
 		if err != nil {
 			return nil, err
 		}
-		packages = append(packages, Package{Path: p.ImportPath, Dir: p.Dir, Host: host})
+		on, err := mark(OnMark, p.Dir, files)
+		if err != nil {
+			return nil, err
+		}
+		packages = append(packages, Package{Path: p.ImportPath, Dir: p.Dir, Host: host, On: on})
 	}
 	if len(packages) == 0 {
 		return nil, errors.New("no package with tests matches " + strings.Join(patterns, " "))
@@ -57,15 +66,15 @@ func Packages(ctx context.Context, dir string, patterns []string) ([]Package, er
 	return packages, nil
 }
 
-// hostMark returns what follows HostMark in any of the files.
-func hostMark(dir string, files []string) (string, error) {
+// mark returns what follows a mark in any of the files.
+func mark(mark, dir string, files []string) (string, error) {
 	for _, name := range files {
 		content, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
 			return "", err
 		}
 		for line := range strings.Lines(string(content)) {
-			if why, ok := strings.CutPrefix(line, HostMark); ok {
+			if why, ok := strings.CutPrefix(line, mark); ok {
 				return strings.TrimSpace(why), nil
 			}
 		}

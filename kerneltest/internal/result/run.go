@@ -36,7 +36,7 @@ type Package struct {
 	Seconds float64           `json:"seconds"`
 	Tests   map[string]string `json:"tests"` // how each test and subtest ended: pass, fail or skip
 
-	Slow map[string]float64 `json:"slow,omitempty"` // the seconds of tests that took three or more
+	Slow map[string]float64 `json:"slow,omitempty"` // the seconds of tests that took one or more
 }
 
 // Skip is a test that did not run.

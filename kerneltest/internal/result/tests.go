@@ -22,7 +22,7 @@ type tests struct {
 }
 
 // slowSeconds is how long a test takes at least that is told of as slow.
-const slowSeconds = 3
+const slowSeconds = 1
 
 func newTests(path string) *tests {
 	return &tests{path: path, running: map[string][]string{}, ended: map[string]string{}, slow: map[string]float64{}}

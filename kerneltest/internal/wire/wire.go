@@ -43,7 +43,7 @@ const (
 	On      Mode = "on"      // nothing
 	Off     Mode = "off"     // kernel.io_uring_disabled=2
 	EPERM   Mode = "eperm"   // a seccomp filter answers EPERM, as that of containers does
-	ENOSYS  Mode = "enosys"  // a seccomp filter answers ENOSYS, as some sandboxes do
+	ENOSYS  Mode = "enosys"  // a seccomp filter answers ENOSYS, as some sandboxes do, and so it does to Linux AIO
 	Memlock Mode = "memlock" // RLIMIT_MEMLOCK is 8 MiB, and the tests are not excepted from it
 )
 
@@ -84,9 +84,11 @@ type Plan struct {
 
 // Package is the test binary of a package in the guest.
 type Package struct {
-	Path   string `json:"path"`   // as Go imports it
-	Binary string `json:"binary"` // the file
-	Dir    string `json:"dir"`    // to run it in; there lies its testdata
+	Path   string `json:"path"`              // as Go imports it
+	Binary string `json:"binary"`            // the file
+	Dir    string `json:"dir"`               // to run it in; there lies its testdata
+	Tests  string `json:"tests"`             // what it has: tests, examples and fuzz tests, one in a line
+	OnOnly bool   `json:"on_only,omitempty"` // it is run in mode On alone
 }
 
 // Follow runs a command and calls each for every message that it prints. complaints is what the command has written
