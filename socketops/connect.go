@@ -16,9 +16,14 @@ import (
 func (s *Socket) TryConnect(a Addr) error { return s.connect(context.Background(), a, true) }
 
 // Connect is TryConnect that waits until the connection is made, ctx ends or the deadline passes. A connection that is
-// given up so is not cancelled in the kernel: Close the socket.
+// given up so is not cancelled in the kernel: Close the socket. After SetBlocking(false) it does not wait, and a
+// connection that takes time is ErrWouldBlock (A45); TryFinishConnect says what becomes of it.
 func (s *Socket) Connect(ctx context.Context, a Addr) error {
-	return s.connect(ctx, a, s.nonBlocking.Load())
+	err := s.connect(ctx, a, s.nonBlocking.Load())
+	if errors.Is(err, ErrInProgress) {
+		return opError("connect", ErrWouldBlock)
+	}
+	return err
 }
 
 // A unix socket whose peer's queue is full becomes ready for nothing: it is tried again after connectPauseMin, then

@@ -19,7 +19,8 @@ const reuseAfterFailedConnect = false
 // them: what the socket was bound to is lost. Addresses of IPv6 are passed over by sockets of IPv4; where there are no
 // others, that is EAFNOSUPPORT, and EINVAL where there are none at all. A socket that is Exposed gets no new
 // descriptor, so several addresses are an UnsupportedError. What says nothing about the address ends the attempts: the
-// end of ctx, the deadline, Close, a connection that there is already or that is being made.
+// end of ctx, the deadline, Close, a connection that there is already or that is being made. A socket that does not
+// wait leaves it at the first that takes time, as Connect does.
 func (s *Socket) ConnectAny(ctx context.Context, addrs []netip.AddrPort) error {
 	if len(addrs) == 0 {
 		return s.invalid("connect", unix.EINVAL)

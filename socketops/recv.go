@@ -4,6 +4,7 @@ package socketops
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -90,15 +91,26 @@ func (s *Socket) newRecv(b []byte, f MsgFlags) (*op, error) {
 }
 
 // TryRecvv is TryRecv into many buffers, one after the other. At most 1024 are filled. It returns the flags of what was
-// received. Empty buffers alone make a receive of nothing, which takes a datagram (A30).
+// received. Empty buffers alone make a receive of nothing, which takes a datagram (A30). More than eight buffers on a
+// listening socket are EINVAL, with fewer it is for the kernel to say (A20).
 func (s *Socket) TryRecvv(bufs [][]byte, f MsgFlags) (int, MsgFlags, error) {
-	m, err := s.recvMsg(context.Background(), bufs, f|DontWait, wantNothing)
-	return m.N, m.Flags, err
+	return s.recvv(context.Background(), bufs, f|DontWait)
 }
 
 // Recvv is TryRecvv that waits as Recv does.
 func (s *Socket) Recvv(ctx context.Context, bufs [][]byte, f MsgFlags) (int, MsgFlags, error) {
+	return s.recvv(ctx, bufs, f)
+}
+
+func (s *Socket) recvv(ctx context.Context, bufs [][]byte, f MsgFlags) (int, MsgFlags, error) {
 	m, err := s.recvMsg(ctx, bufs, f, wantNothing)
+	if len(bufs) > iovInline && errors.Is(err, unix.ENOTCONN) {
+		// Elsewhere long lists are cut to what there is, and who asks a listening socket for that is told so. Nothing
+		// of ours is faster for being cut, so that it is asked for the answer alone.
+		if _, refused := s.Available(); refused != nil {
+			err = refused
+		}
+	}
 	return m.N, m.Flags, err
 }
 
