@@ -24,10 +24,16 @@ type Engine struct {
 
 	mu      sync.Mutex // guards what follows
 	closed  bool
-	sockets map[uint64]weak.Pointer[Socket] // by when they came: who forgets a socket is not to be kept from it
-	none    sync.Cond                       // told when there are no sockets
-	total   uint64                          // of sockets
-	past    SocketStats                     // of those that were closed
+	sockets map[uint64]member // by when they came
+	none    sync.Cond         // told when there are no sockets
+	total   uint64            // of sockets
+	past    SocketStats       // of those that were closed
+}
+
+// member is a socket of an Engine, which is not to keep who forgets the socket from that.
+type member struct {
+	socket weak.Pointer[Socket]
+	tally  *tally
 }
 
 // Backend is what an engine is built on.
@@ -138,7 +144,7 @@ func New(opts ...EngineOption) (*Engine, error) {
 
 // newEngine makes an Engine that has no backend yet.
 func newEngine(m *meter) *Engine {
-	e := &Engine{meter: m, sockets: make(map[uint64]weak.Pointer[Socket])}
+	e := &Engine{meter: m, sockets: make(map[uint64]member)}
 	e.none.L = &e.mu
 	return e
 }
@@ -167,8 +173,8 @@ func (e *Engine) Close() error {
 	}
 	e.closed = true
 	left := make([]*Socket, 0, len(e.sockets))
-	for _, w := range e.sockets {
-		if s := w.Value(); s != nil {
+	for _, m := range e.sockets {
+		if s := m.socket.Value(); s != nil {
 			left = append(left, s)
 		}
 	}
@@ -194,7 +200,7 @@ func (e *Engine) adopt(s *Socket) error {
 	}
 	e.total++
 	s.number = e.total
-	e.sockets[s.number] = weak.Make(s)
+	e.sockets[s.number] = member{weak.Make(s), s.tally}
 	runtime.SetFinalizer(s, (*Socket).forgotten)
 	return nil
 }

@@ -19,6 +19,7 @@ import (
 // Its descriptor is in non-blocking mode on every engine: waiting is the engine's, and the same call has the same
 // result everywhere (N24). Code that uses the descriptor by itself sees that.
 type Socket struct {
+	*tally
 	engine *Engine
 	number uint64 // among the engine's
 	family Family
@@ -26,15 +27,10 @@ type Socket struct {
 	proto  Protocol
 	kernel Protocol // proto as the kernel has it
 
-	replacing sync.Mutex             // held while current changes, and while Close stops what is current
-	current   atomic.Pointer[handle] // changes only by replace
+	replacing sync.Mutex // held while current changes, and while Close stops what is current
 	closing   atomic.Bool
 	closed    chan struct{} // closed when Close has done its work
 	fault     error         // of Close
-
-	figures sync.Mutex  // guards past and leaving; taken before the lanes' mu
-	past    SocketStats // of handles that were replaced
-	leaving *handle     // one that is being replaced, or nil
 
 	nonBlocking  atomic.Bool // what SetBlocking has said (A37)
 	readTimeout  atomic.Int64
@@ -44,6 +40,16 @@ type Socket struct {
 
 	mu    sync.Mutex // guards state
 	state state
+}
+
+// tally has what went through a socket. It is no part of the Socket, so that the Engine can have it without keeping who
+// forgets the socket from that: until the socket is closed for being forgotten, its figures are the Engine's.
+type tally struct {
+	current atomic.Pointer[handle] // changes only by replace
+
+	figures sync.Mutex  // guards past and leaving; taken before the lanes' mu
+	past    SocketStats // of handles that were replaced
+	leaving *handle     // one that is being replaced, or nil
 }
 
 // state is what the library remembers of a socket because the kernel cannot be asked, or not any more.
@@ -101,7 +107,7 @@ func openSocket(f Family, t Type, p Protocol) (int, error) {
 
 // wrap makes a Socket of a descriptor, which it closes where it fails.
 func (e *Engine) wrap(fd int, f Family, t Type, p Protocol) (*Socket, error) {
-	s := &Socket{engine: e, family: f, typ: t, proto: p, kernel: p, closed: make(chan struct{})}
+	s := &Socket{tally: new(tally), engine: e, family: f, typ: t, proto: p, kernel: p, closed: make(chan struct{})}
 	s.current.Store(newHandle(fd))
 	if err := e.adopt(s); err != nil {
 		unix.Close(fd)
@@ -143,7 +149,7 @@ func (e *Engine) FromFD(fd int) (*Socket, error) {
 		return nil, opError("fcntl", err)
 	}
 	s := &Socket{
-		engine: e, closed: make(chan struct{}),
+		tally: new(tally), engine: e, closed: make(chan struct{}),
 		family: Family(facts[0]), typ: Type(facts[1]), proto: Protocol(facts[2]), kernel: Protocol(facts[2]),
 	}
 	s.current.Store(newHandle(fd))

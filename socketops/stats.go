@@ -61,14 +61,16 @@ type EngineStats struct {
 
 // Stats returns what the socket has transferred until now. Each direction is consistent in itself; the two are looked
 // at one after the other. After Close it returns the last figures.
-func (s *Socket) Stats() SocketStats {
-	s.figures.Lock()
-	defer s.figures.Unlock()
-	sum := s.past
-	if s.leaving != nil {
-		sum.add(s.leaving.stats())
+func (s *Socket) Stats() SocketStats { return s.tally.stats() }
+
+func (t *tally) stats() SocketStats {
+	t.figures.Lock()
+	defer t.figures.Unlock()
+	sum := t.past
+	if t.leaving != nil {
+		sum.add(t.leaving.stats())
 	}
-	sum.add(s.current.Load().stats())
+	sum.add(t.current.Load().stats())
 	return sum
 }
 
@@ -82,15 +84,13 @@ func (e *Engine) Stats() EngineStats {
 	e.mu.Lock()
 	sum := EngineStats{SocketsOpen: len(e.sockets), SocketsTotal: e.total}
 	all := e.past
-	open := make([]*Socket, 0, len(e.sockets))
-	for _, w := range e.sockets {
-		if s := w.Value(); s != nil {
-			open = append(open, s)
-		}
+	open := make([]*tally, 0, len(e.sockets))
+	for _, m := range e.sockets {
+		open = append(open, m.tally)
 	}
 	e.mu.Unlock()
-	for _, s := range open {
-		all.add(s.Stats())
+	for _, t := range open {
+		all.add(t.stats())
 	}
 	sum.Received, sum.Sent = all.Received, all.Sent
 	e.meter.read(&sum)

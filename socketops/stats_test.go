@@ -5,12 +5,15 @@ package socketops
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/internal/testutil"
 )
 
 // requireSums holds that the engine's figures are those of its sockets, which are all it ever had.
@@ -311,4 +314,34 @@ func TestStatsOfTheBackend(t *testing.T) {
 			return s.Requests == s.Completions+1
 		}, late, time.Millisecond)
 	})
+}
+
+// TestFiguresOutliveForgottenSockets holds that no figure is less than before while the collector finds sockets that
+// were not closed.
+func TestFiguresOutliveForgottenSockets(t *testing.T) {
+	e := engine(t)
+	const pairs, each = 50, 1000
+	for range pairs {
+		a, _, err := e.SocketPair(unix.SOCK_STREAM)
+		require.NoError(t, err)
+		n, err := a.TrySend(make([]byte, each), 0)
+		require.NoError(t, err)
+		require.Equal(t, each, n)
+	}
+	testutil.Timeout(t, hangLimit)
+	collector := make(chan struct{})
+	go func() {
+		defer close(collector)
+		for e.Stats().SocketsOpen > 0 {
+			runtime.GC()
+		}
+	}()
+	for over := false; !over; {
+		select {
+		case <-collector:
+			over = true
+		default:
+		}
+		require.EqualValues(t, pairs*each, e.Stats().Sent.Bytes)
+	}
 }
