@@ -30,7 +30,8 @@ func engine(t testing.TB) *Engine {
 	return e
 }
 
-// tested returns the backends that a test is to go through.
+// tested returns the backends that a test is to go through, as enginetest.Backends, which tests of this package itself
+// cannot import.
 func tested(t *testing.T) []candidate {
 	t.Helper()
 	if !testutil.BestEngineOnly() {
