@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package enginetest says which engines of socketops tests are to go through.
 //
 // It is imported by tests only.
