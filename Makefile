@@ -55,7 +55,7 @@ liburing: ## Run the library's tests with the liburing of SUITE (trixie; sid has
 	@environment=$$(./scripts/private-liburing $(SUITE)) && eval "$$environment" && \
 		echo "liburing $$(pkg-config --modversion liburing)" && ./scripts/lint-c && $(REPORT) $(CHECKED)
 
-kernel-test: ## Run the tests on all kernels of the matrix, with io_uring and without (needs QEMU; half an hour)
+kernel-test: ## Run the tests on all kernels of the matrix, with io_uring and without (needs QEMU; 25 minutes)
 	@./scripts/install-kerneltest-deps
 	$(GO) run ./kerneltest $(KERNELTEST)
 
