@@ -49,7 +49,7 @@ func boot(t *testing.T, cfg config) result.Run {
 	var out bytes.Buffer
 	m, err := prepare(context.Background(), cfg, &out)
 	require.NoError(t, err)
-	j := job{m.kernels[0], wire.On}
+	j := job{m.kernels[0], cfg.modes[0].mode}
 	m.progress, m.accel = newProgress(&out, m.steps(j)), vm.TCG // which works everywhere
 	return m.one(context.Background(), j)
 }
@@ -82,7 +82,7 @@ func TestGuestWhoseTestsPanicAndHang(t *testing.T) {
 	for _, f := range r.Failures {
 		require.NotContains(t, f.Package, "passes")
 	}
-	require.JSONEq(t, `"`+r.Release+`"`, kernelOf(t, r))
+	require.JSONEq(t, `"`+r.Release+`"`, string(found(t, r).Process.Kernel))
 	require.Contains(t, r.Log, "Linux version "+r.Release)
 }
 
@@ -108,12 +108,25 @@ func TestGuestThatHangs(t *testing.T) {
 	requireFailure(t, r, "the guest hung: killed after 20s")
 }
 
-// kernelOf is the release that the probe of the guest found, as JSON.
-func kernelOf(t *testing.T, r result.Run) string {
-	t.Helper()
-	var found struct {
-		Process struct{ Kernel json.RawMessage }
+func TestGuestWhoseProbeIsRefused(t *testing.T) {
+	for mode, engine := range map[wire.Mode]string{wire.EPERM: "aio", wire.ENOSYS: "syscall"} {
+		t.Run(string(mode), func(t *testing.T) {
+			cfg := guestTests(t, "passes")
+			cfg.modes[0].mode = mode
+			require.Equal(t, engine, found(t, boot(t, cfg)).Engine)
+		})
 	}
-	require.NoError(t, json.Unmarshal(r.Probe, &found))
-	return string(found.Process.Kernel)
+}
+
+// findings are a part of what the probe of the guest found.
+type findings struct {
+	Process struct{ Kernel json.RawMessage }
+	Engine  string
+}
+
+func found(t *testing.T, r result.Run) findings {
+	t.Helper()
+	var f findings
+	require.NoError(t, json.Unmarshal(r.Probe, &f))
+	return f
 }

@@ -69,7 +69,7 @@ func MainWithExamples(m *testing.M, need map[string]func() error) {
 
 // refuse installs the filter that RefuseVariable asks for.
 func refuse() {
-	if err := refuseAsTold(); err != nil {
+	if err := RefuseAsTold(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(2)
 	}

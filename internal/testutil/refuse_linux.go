@@ -22,8 +22,8 @@ var interfaces = map[string][]uintptr{
 // refusals are the errnos that RefuseVariable may name: those of container profiles and of sandboxes.
 var refusals = map[string]unix.Errno{"EPERM": unix.EPERM, "ENOSYS": unix.ENOSYS}
 
-// refuseAsTold does what RefuseVariable says.
-func refuseAsTold() error {
+// RefuseAsTold installs the filters that RefuseVariable asks for, for this process and what it executes.
+func RefuseAsTold() error {
 	told, err := parseRefusals(os.Getenv(RefuseVariable))
 	if err != nil {
 		return err

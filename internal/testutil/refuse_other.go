@@ -2,5 +2,5 @@
 
 package testutil
 
-// refuseAsTold does nothing: there is neither io_uring nor seccomp to refuse it.
-func refuseAsTold() error { return nil }
+// RefuseAsTold does nothing: there is neither io_uring nor seccomp to refuse it.
+func RefuseAsTold() error { return nil }

@@ -16,6 +16,9 @@ func main() {
 	if len(os.Args) == 2 && os.Args[1] == ringArgument {
 		os.Exit(tryRing())
 	}
+	if len(os.Args) > 2 && os.Args[1] == refuseArgument {
+		os.Exit(runRefused(os.Args[2], os.Args[3:]))
+	}
 	if len(os.Args) == 3 && os.Args[1] == wire.ContainerArgument {
 		os.Exit(inContainer(os.Args[2]))
 	}

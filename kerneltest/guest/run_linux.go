@@ -3,8 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"os/exec"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/sockring/uring/internal/testutil"
 	"github.com/sockring/uring/kerneltest/internal/wire"
@@ -28,11 +32,25 @@ var environment = []string{
 	testutil.ChecksVariable + "=15", testutil.EnginesVariable + "=" + testutil.BestEngine,
 }
 
+// refuseArgument makes the guest's program another one, to which it refuses what testutil.RefuseVariable says. Test
+// binaries do that by themselves.
+const refuseArgument = "-refuse"
+
+// runRefused becomes the program, under the filters that the environment asks for, and returns only where that fails.
+func runRefused(program string, args []string) int {
+	err := testutil.RefuseAsTold()
+	if err == nil {
+		err = unix.Exec(program, append([]string{program}, args...), os.Environ())
+	}
+	fmt.Fprintf(os.Stderr, "guest: %s: %v\n", program, err)
+	return 1
+}
+
 // probe tells the host what the kernel can do in this mode.
 func probe(out *port, program string, env []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), probeLimit)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, "-json")
+	cmd := exec.CommandContext(ctx, "/proc/self/exe", refuseArgument, program, "-json")
 	cmd.Env = append(environment, env...)
 	answer, err := cmd.Output()
 	if err != nil {
