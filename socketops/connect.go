@@ -155,5 +155,5 @@ func (s *Socket) accepted(o *op) (*Socket, Addr, error) {
 		return nil, Addr{}, err
 	}
 	c.setConnected()
-	return c, unmapped(parseAddr(o.msg.name[:min(o.msg.nameLen, MaxAddrLen)])), nil
+	return c, s.engine.told(parseAddr(o.msg.name[:min(o.msg.nameLen, MaxAddrLen)])), nil
 }

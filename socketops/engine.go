@@ -20,6 +20,9 @@ type Engine struct {
 	refusals []Refusal
 	meter    *meter
 
+	keepMapped bool // addresses of IPv4 stay those of IPv6 that they are mapped to, see WithUnmap
+	truncError bool // see WithTruncError
+
 	folding sync.Mutex // held while a socket's figures become the engine's, and by Stats; taken before all others
 
 	mu      sync.Mutex // guards what follows
@@ -94,8 +97,10 @@ type port interface {
 type EngineOption func(*engineOptions)
 
 type engineOptions struct {
-	only Backend
-	log  *slog.Logger
+	only       Backend
+	log        *slog.Logger
+	keepMapped bool
+	truncError bool
 }
 
 // WithBackend has the Engine use b, and nothing else.
@@ -106,6 +111,15 @@ func WithBackend(b Backend) EngineOption { return func(o *engineOptions) { o.onl
 // (Error). Without it nothing is logged. The handler is called on the engine's goroutine: while it writes, transfers of
 // all sockets wait that do not complete at once, so it must not wait for any of them.
 func WithLogger(log *slog.Logger) EngineOption { return func(o *engineOptions) { o.log = log } }
+
+// WithUnmap says how sockets of IPv6 tell addresses of IPv4 (N57): as those, which is so without it, or as the kernel
+// has them, ::ffff:192.0.2.1 for 192.0.2.1. Either form can be sent and connected to. Minimum kernel and errors: none.
+func WithUnmap(on bool) EngineOption { return func(o *engineOptions) { o.keepMapped = !on } }
+
+// WithTruncError has receives fail with EMSGSIZE where a datagram or packet was longer than the buffers (N48), as they
+// do on Windows: n counts what is in the buffers, and the rest is lost, as it is without. A receive that asks for
+// Truncated is not concerned, as it returns the length; nor is one into an empty buffer that takes nothing.
+func WithTruncError() EngineOption { return func(o *engineOptions) { o.truncError = true } }
 
 // EngineVariable is the environment variable that has Default and New use one backend and nothing else, where
 // WithBackend does not say another.
@@ -118,6 +132,7 @@ func New(opts ...EngineOption) (*Engine, error) {
 		opt(&o)
 	}
 	e := newEngine(&meter{log: o.log})
+	e.keepMapped, e.truncError = o.keepMapped, o.truncError
 	for _, b := range backends {
 		if o.only != "" && o.only != b.name {
 			continue

@@ -101,7 +101,7 @@ func (s *Socket) name(call string, trap uintptr) (a Addr, err error) {
 		if errno != 0 {
 			return errno
 		}
-		a = unmapped(parseAddr(b[:min(size, MaxAddrLen)]))
+		a = s.engine.told(parseAddr(b[:min(size, MaxAddrLen)]))
 		return nil
 	})
 	return a, err

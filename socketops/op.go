@@ -30,6 +30,8 @@ type op struct {
 	short  bool  // a part was transferred, and more was to follow
 	peek   bool  // a receive takes nothing: it is over when there is something to receive
 
+	complete bool // a receive of a part of a message fails
+
 	msg    message // what a transfer is about
 	fileFD int     // what opSendFile sends from
 	off    int64   // in the file
@@ -210,5 +212,9 @@ func (o *op) recycle() {
 
 // fault returns the operation's error as callers get it.
 func (o *op) fault() error {
-	return opError(o.kind.String(), o.err)
+	err := o.err
+	if err == nil && o.succeeded && o.complete && !o.peek && o.msg.flags&unix.MSG_TRUNC != 0 {
+		err = unix.EMSGSIZE
+	}
+	return opError(o.kind.String(), err)
 }

@@ -67,6 +67,14 @@ func (s *Socket) tellPacketInfo(fd int, on bool) error {
 // always tell (A08).
 func checkDualModePacketInfo() error { return nil }
 
+// told is an address of the kernel as the Engine's sockets tell it, see WithUnmap.
+func (e *Engine) told(a Addr) Addr {
+	if e.keepMapped {
+		return a
+	}
+	return unmapped(a)
+}
+
 // unmapped is an IPv4 address as it is outside of IPv6 sockets (N57), and any other address as it is.
 func unmapped(a Addr) Addr {
 	if a.family != unix.AF_INET6 || !a.ip.Addr().Is4In6() {

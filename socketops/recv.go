@@ -26,6 +26,10 @@ func (s *Socket) TryRecv(b []byte, f MsgFlags) (int, error) {
 	if err := f.check(); err != nil {
 		return 0, s.refuse("recv", err)
 	}
+	if len(b) > 0 && s.refusesTruncated(f) {
+		m, err := s.recvMsg(context.Background(), [][]byte{b}, f|DontWait, wantNothing)
+		return m.N, err
+	}
 	l, err := s.try(receiving)
 	if err != nil {
 		return 0, opError("recv", err)
@@ -87,7 +91,15 @@ func (s *Socket) newRecv(b []byte, f MsgFlags) (*op, error) {
 	o.msg.set(b)
 	o.msg.stream = s.isStream()
 	o.peek, o.whole = len(b) == 0, f&(WaitAll|Peek) == WaitAll
+	if !o.peek && s.refusesTruncated(f) {
+		o.kind, o.complete = opRecvMsg, true // recv(2) does not say
+	}
 	return o, nil
+}
+
+// refusesTruncated reports whether a receive fails where what it takes is longer than its buffers, see WithTruncError.
+func (s *Socket) refusesTruncated(f MsgFlags) bool {
+	return s.engine.truncError && f&Truncated == 0 && !s.isStream()
 }
 
 // TryRecvv is TryRecv into many buffers, one after the other. At most 1024 are filled. It returns the flags of what was
@@ -199,7 +211,7 @@ func (s *Socket) newRecvMsg(bufs [][]byte, f MsgFlags, w want) (*op, error) {
 	o := newOp(opRecvMsg, int(f&^DontWait))
 	o.once = f&DontWait != 0
 	o.msg.bufs, o.msg.stream = bufs, s.isStream()
-	o.whole = f&(WaitAll|Peek) == WaitAll
+	o.whole, o.complete = f&(WaitAll|Peek) == WaitAll, s.refusesTruncated(f)
 	if w >= wantName {
 		o.msg.nameLen = MaxAddrLen
 	}
@@ -216,11 +228,13 @@ func (s *Socket) msg(o *op) Msg {
 	}
 	m := Msg{N: o.n, Flags: MsgFlags(o.msg.flags) & flagsReported}
 	if o.msg.nameLen > 0 {
-		m.From = unmapped(parseAddr(o.msg.name[:min(o.msg.nameLen, MaxAddrLen)]))
+		m.From = s.engine.told(parseAddr(o.msg.name[:min(o.msg.nameLen, MaxAddrLen)]))
 	}
 	if o.msg.control > 0 {
 		m.PacketInfo = parsePacketInfo(o.msg.controls[:o.msg.control])
-		m.PacketInfo.Addr = m.PacketInfo.Addr.Unmap()
+		if !s.engine.keepMapped {
+			m.PacketInfo.Addr = m.PacketInfo.Addr.Unmap()
+		}
 	}
 	return m
 }
