@@ -5,7 +5,6 @@ package socketops
 import (
 	"context"
 	"errors"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,54 +12,24 @@ import (
 // TryConnect wraps connect(2): it begins to connect, and returns ErrInProgress where that takes time; see
 // TryFinishConnect. ErrWouldBlock is a unix socket whose queue is full: nothing has begun (N43). A socket whose connect
 // failed is not to be used for another address (A01).
-func (s *Socket) TryConnect(a Addr) error { return s.connect(context.Background(), a, true) }
+func (s *Socket) TryConnect(a Addr) error {
+	_, err := s.connect(context.Background(), a, nil, true)
+	return err
+}
 
 // Connect is TryConnect that waits until the connection is made, ctx ends or the deadline passes. A connection that is
 // given up so is not cancelled in the kernel: Close the socket. After SetBlocking(false) it does not wait, and a
 // connection that takes time is ErrWouldBlock (A45); TryFinishConnect says what becomes of it.
 func (s *Socket) Connect(ctx context.Context, a Addr) error {
-	err := s.connect(ctx, a, s.nonBlocking.Load())
+	_, err := s.connect(ctx, a, nil, s.nonBlocking.Load())
 	if errors.Is(err, ErrInProgress) {
 		return opError("connect", ErrWouldBlock)
 	}
 	return err
 }
 
-// A unix socket whose peer's queue is full becomes ready for nothing: it is tried again after connectPauseMin, then
-// after twice that time, and so on.
-const (
-	connectPauseMin = time.Millisecond
-	connectPauseMax = 50 * time.Millisecond
-)
-
-func (s *Socket) connect(ctx context.Context, a Addr, try bool) error {
-	for pause := connectPauseMin; ; pause = min(2*pause, connectPauseMax) {
-		_, err := s.connectOnce(ctx, a, nil, try)
-		if try || s.family != unix.AF_UNIX || !errors.Is(err, ErrWouldBlock) {
-			return err
-		}
-		if err := s.pauseConnect(ctx, pause); err != nil {
-			return opError("connect", err)
-		}
-	}
-}
-
-// pauseConnect waits for d, ctx, the deadline or Close.
-func (s *Socket) pauseConnect(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ended(ctx)
-	case <-s.closed:
-		return ErrClosed
-	}
-}
-
-// connectOnce makes one attempt, with early data where the kernel takes that, and returns how much it took.
-func (s *Socket) connectOnce(ctx context.Context, a Addr, early []byte, try bool) (int, error) {
+// connect sends early data with the request where the kernel takes that, and returns how much it took.
+func (s *Socket) connect(ctx context.Context, a Addr, early []byte, try bool) (int, error) {
 	if s.cannotConnect() {
 		return 0, s.refuse("connect", unix.EISCONN)
 	}
@@ -70,7 +39,7 @@ func (s *Socket) connectOnce(ctx context.Context, a Addr, early []byte, try bool
 		return 0, s.invalid("connect", err)
 	}
 	o.early = early
-	o.once = try || s.family == unix.AF_UNIX // which connects at once, or not at all
+	o.once = try
 	s.perform(ctx, o, 0)
 	switch {
 	case o.succeeded:
@@ -79,6 +48,7 @@ func (s *Socket) connectOnce(ctx context.Context, a Addr, early []byte, try bool
 	case o.err == ErrInProgress:
 		return o.gone, o.fault()
 	case o.err == ErrWouldBlock, o.err == unix.EISCONN, o.err == unix.EALREADY:
+	case o.pause > 0 && !o.began: // Nothing has begun, as the queue of a unix socket was full (N43).
 	case o.began || o.lane != nil:
 		s.setFailed()
 	}

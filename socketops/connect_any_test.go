@@ -106,7 +106,7 @@ func testConnectDataConnectsAndSends(t *testing.T, e *Engine) {
 		l, to := listeningTCP(t, e)
 		s := freshTCP(t, e)
 		needNoCookie(t, s)
-		n, err := s.connectOnce(lateContext(t), to, []byte("early"), false)
+		n, err := s.connect(lateContext(t), to, []byte("early"), false)
 		require.NoError(t, err)
 		require.Equal(t, early(t, 5), n)
 		_, err = s.Send(lateContext(t), []byte("earlylate")[n:], 0)

@@ -19,7 +19,7 @@ func (s *Socket) ConnectData(ctx context.Context, a Addr, data []byte) (int, err
 	n := 0
 	var err error
 	if len(data) > 0 && s.hasFastOpen() {
-		n, err = s.connectOnce(ctx, a, data, s.nonBlocking.Load())
+		n, err = s.connect(ctx, a, data, s.nonBlocking.Load())
 	} else {
 		err = s.Connect(ctx, a)
 	}
@@ -37,7 +37,7 @@ func (s *Socket) TryConnectData(a Addr, data []byte) (int, error) {
 	if len(data) == 0 || !s.hasFastOpen() {
 		data = nil
 	}
-	return s.connectOnce(context.Background(), a, data, true)
+	return s.connect(context.Background(), a, data, true)
 }
 
 // hasFastOpen reports whether TCP_FASTOPEN is set, as the kernel has it: SetFastOpen is a wish.

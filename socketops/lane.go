@@ -182,9 +182,14 @@ func (l *lane) stop(reason error) (any bool) {
 	return l.cancelEach(reason)
 }
 
-// becameReady attempts what waits for the socket's readiness, at once or with others in a batch.
+// becameReady attempts what waits for the socket's readiness, at once or with others in a batch. What pauses does not
+// wait for that, and its attempts can be what makes the events.
 func (l *lane) becameReady(b *aioBatch) {
 	l.mu.Lock()
+	if l.busy && l.first.pause > 0 {
+		l.mu.Unlock()
+		return
+	}
 	if l.busy && b != nil && b.takes(l.first) {
 		b.add(l.first)
 		return // mu stays held until the batch is made
@@ -221,5 +226,7 @@ func (l *lane) retry(o *op) {
 	}
 	if l.attempt(o) {
 		l.over(o)
+		return
 	}
+	l.remind(o)
 }

@@ -54,6 +54,9 @@ type op struct {
 	succeeded bool
 	err       error // why not, or nil
 
+	pause    time.Duration // until the next attempt, where no event tells when that can succeed
+	reminder *time.Timer   // of its end, on engines that wait for readiness
+
 	ready    chan struct{} // told when it is over, where there is no callback
 	callback func(*op)     // called when it is over; the operation is nobody else's then
 	expiry   *time.Timer   // of who waits
@@ -134,6 +137,7 @@ func (o *op) take(res int) verdict {
 			o.began = false // The backlog of a unix socket is full (N43).
 		}
 		o.short = o.short || o.n > 0
+		o.rest()
 		return opWait
 	case errno == unix.ECANCELED && o.reason != nil:
 		return opDone
@@ -178,6 +182,9 @@ func (o *op) advance(res int) verdict {
 // (B08). The end of a stream is there for the next receive as well, and does not win.
 func (o *op) settle() {
 	o.state = opOver
+	if o.reminder != nil {
+		o.reminder.Stop()
+	}
 	if o.kind.direction() == receiving && o.n > 0 && o.err == nil {
 		o.succeeded = true
 	}

@@ -171,7 +171,11 @@ func (p *reactorPort) start(o *op) bool {
 		o.err = *failure
 		return true
 	}
-	return (o.lane.event || !o.tried) && o.lane.attempt(o)
+	if (o.lane.event || !o.tried) && o.lane.attempt(o) {
+		return true
+	}
+	o.lane.remind(o)
+	return false
 }
 
 // cancel ends the operation, of which the kernel knows nothing between attempts.

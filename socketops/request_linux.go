@@ -34,9 +34,12 @@ func (o *op) prepare(s *uring.SQE) error {
 	return err
 }
 
-// preparePoll fills a request that waits until the socket is ready.
+// preparePoll fills a request that waits until the socket is ready, or for the next attempt where nothing tells that.
 func (o *op) preparePoll(s *uring.SQE) error {
 	o.polling = true
+	if o.pause > 0 {
+		return s.PrepTimeout(o.pause, 0, 0)
+	}
 	if o.kind.direction() == receiving {
 		return s.PrepPollAdd(o.handle.fd, unix.POLLIN|unix.POLLRDHUP)
 	}
@@ -50,7 +53,7 @@ func (o *op) completed(res int) verdict {
 	}
 	o.polling = false
 	switch {
-	case res < 0:
+	case res < 0 && !(o.pause > 0 && res == -int(unix.ETIME)):
 		return o.take(res)
 	case o.reason != nil:
 		return opDone

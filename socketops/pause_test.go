@@ -1,0 +1,108 @@
+//go:build linux
+
+package socketops
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// requireRest requires that the engine does little for what waits, in which direction nothing moves.
+func requireRest(t *testing.T, e *Engine) {
+	t.Helper()
+	const window, rounds = 200 * time.Millisecond, 100 // 5,000 rounds and more if it spins
+	before := e.Stats()
+	time.Sleep(window)
+	after := e.Stats()
+	require.Less(t, after.Requests-before.Requests, uint64(rounds), "requests")
+	require.Less(t, after.WakeUps-before.WakeUps, uint64(rounds), "wake-ups")
+}
+
+// A datagram socket that is not connected is writable whatever the receiver has room for, and no event tells when that
+// has any.
+func TestDatagramsWaitForTheReceiversRoom(t *testing.T) {
+	onEngines(t, func(t *testing.T, e *Engine) {
+		kind := network{"unixgram", unix.AF_UNIX, unix.SOCK_DGRAM, 0}
+		receiver, filler, sender := kind.socket(t, e), kind.socket(t, e), kind.socket(t, e)
+		at := UnixAddr(filepath.Join(t.TempDir(), "receiver"))
+		require.NoError(t, receiver.Bind(at))
+		var err error
+		full := 0
+		for ; err == nil; full++ {
+			_, err = filler.TrySendTo([]byte("x"), 0, at)
+		}
+		require.ErrorIs(t, err, ErrWouldBlock)
+		sent := make(chan error, 1)
+		go func() {
+			_, err := sender.SendTo(t.Context(), []byte("last"), 0, at)
+			sent <- err
+		}()
+		require.Eventually(t, func() bool { return sender.Stats().Sent.Queued == 1 }, hangLimit, time.Millisecond)
+		requireRest(t, e)
+		require.Empty(t, sent)
+		p := make([]byte, 4)
+		for n := 1; n != 4; { // until what waited comes
+			n, err = receiver.Recv(t.Context(), p, 0)
+			require.NoError(t, err)
+		}
+		require.NoError(t, <-sent)
+
+		_, err = sender.SendTo(t.Context(), p, DontWait, at)
+		require.NoError(t, err)
+	})
+}
+
+// Nor does an event tell when a unix listener has room in its queue again.
+func TestConnectsWaitForTheQueueOfConnections(t *testing.T) { // N43
+	onEngines(t, func(t *testing.T, e *Engine) {
+		kind := network{"unix", unix.AF_UNIX, unix.SOCK_STREAM, 0}
+		at := UnixAddr(filepath.Join(t.TempDir(), "listener"))
+		l := kind.socket(t, e)
+		require.NoError(t, l.Bind(at))
+		require.NoError(t, l.Listen(0))
+		require.NoError(t, kind.socket(t, e).Connect(t.Context(), at))
+		c := kind.socket(t, e)
+		connected := make(chan error, 1)
+		go func() { connected <- c.Connect(t.Context(), at) }()
+		require.Eventually(t, func() bool { return c.Stats().Sent.Queued == 1 }, hangLimit, time.Millisecond)
+		requireRest(t, e)
+		require.Empty(t, connected)
+		for range 2 {
+			s, _, err := l.Accept(t.Context())
+			require.NoError(t, err)
+			require.NoError(t, s.Close())
+		}
+		require.NoError(t, <-connected)
+	})
+}
+
+// What is paused is cancelled as promptly as anything else.
+func TestPausesEnd(t *testing.T) {
+	onEngines(t, func(t *testing.T, e *Engine) {
+		kind := network{"unixgram", unix.AF_UNIX, unix.SOCK_DGRAM, 0}
+		receiver, sender := kind.socket(t, e), kind.socket(t, e)
+		at := UnixAddr(filepath.Join(t.TempDir(), "receiver"))
+		require.NoError(t, receiver.Bind(at))
+		for err := error(nil); err == nil; {
+			_, err = sender.TrySendTo([]byte("x"), 0, at)
+		}
+		for _, wait := range []time.Duration{0, 50 * time.Millisecond} {
+			require.NoError(t, sender.SetWriteDeadline(time.Now().Add(wait+time.Millisecond)))
+			_, err := sender.SendTo(t.Context(), []byte("late"), 0, at)
+			require.ErrorIs(t, err, ErrTimeout)
+		}
+		require.NoError(t, sender.SetWriteDeadline(time.Time{}))
+		sent := make(chan error, 1)
+		go func() {
+			_, err := sender.SendTo(t.Context(), []byte("closed"), 0, at)
+			sent <- err
+		}()
+		require.Eventually(t, func() bool { return sender.Stats().Sent.Queued == 1 }, hangLimit, time.Millisecond)
+		require.NoError(t, sender.Close())
+		require.ErrorIs(t, <-sent, ErrClosed)
+	})
+}
