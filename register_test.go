@@ -219,7 +219,8 @@ func TestEventfdIsSignalledByCompletions(t *testing.T) { // fault 94
 	write(t, wr, "x")
 	_, err = r.SubmitAndWait(context.Background(), 1)
 	require.NoError(t, err)
-	require.NotZero(t, signals(t, fd))
+	// The worker signals after it has posted the completion, which is seen before that on 6.1 now and then.
+	require.Eventually(t, func() bool { return signals(t, fd) != 0 }, 10*time.Second, time.Millisecond)
 }
 
 func TestPersonalityRunsOperations(t *testing.T) { // fault 25
