@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/sockring/uring/internal/epoll"
 	"github.com/sockring/uring/internal/sendq"
 )
 
@@ -25,9 +26,9 @@ import (
 // Ownership: buffers are the Batcher's during the call that names them, and no longer.
 type Batcher struct {
 	mover mover
-	ready *readiness // made when the first socket has to wait
+	ready *epoll.Poller // made when the first socket has to wait
 
-	waker   atomic.Pointer[readiness] // ready, for Close
+	waker   atomic.Pointer[epoll.Poller] // ready, for Close
 	closing atomic.Bool
 	serving atomic.Bool // a callback of the user is running, within a call
 	mu      sync.Mutex  // held during each call; guards what follows
@@ -177,7 +178,9 @@ func (b *Batcher) end() error {
 	for _, s := range b.sockets {
 		s.forget()
 	}
-	b.readinessClose()
+	if b.ready != nil {
+		_ = b.ready.Close() // Nobody waits in it.
+	}
 	if b.slab != nil {
 		if err := b.slab.Close(); err != nil {
 			return err

@@ -107,7 +107,7 @@ func (s *Socket) busy() bool { return s.lanes[sending].last != nil || s.lanes[re
 func (s *Socket) forget() {
 	s.closed = true
 	if s.watched {
-		s.batcher.ready.remove(s.fd)
+		s.batcher.ready.Remove(s.fd)
 	}
 	b := s.batcher
 	b.named[s.name] = nil

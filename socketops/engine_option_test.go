@@ -8,20 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-
-	"github.com/sockring/uring/internal/testutil"
 )
-
-// onEnginesWith is onEngines with engines that are set up otherwise.
-func onEnginesWith(t *testing.T, option EngineOption, test func(t *testing.T, e *Engine)) {
-	onEngines(t, func(t *testing.T, plain *Engine) {
-		e, err := New(WithBackend(plain.Backend()), option)
-		testutil.SkipIfUnsupported(t, err)
-		require.NoError(t, err)
-		defer func() { require.NoError(t, e.Close()) }()
-		test(t, e)
-	})
-}
 
 // tooLong are the ways to receive a message, which say how much of it there was.
 var tooLong = map[string]func(t *testing.T, s *Socket, p []byte) (int, error){
@@ -48,7 +35,7 @@ var tooLong = map[string]func(t *testing.T, s *Socket, p []byte) (int, error){
 }
 
 func TestWithTruncError(t *testing.T) { // N48
-	onEnginesWith(t, WithTruncError(), func(t *testing.T, e *Engine) {
+	onEnginesWith(t, []EngineOption{WithTruncError()}, func(t *testing.T, e *Engine) {
 		for name, receive := range tooLong {
 			t.Run(name, func(t *testing.T) {
 				a, b := unixPair(t, e, unix.SOCK_DGRAM)
@@ -95,7 +82,7 @@ func sendAll(t *testing.T, s *Socket, text string) {
 
 func TestWithUnmap(t *testing.T) { // N57
 	for _, on := range []bool{true, false} {
-		onEnginesWith(t, WithUnmap(on), func(t *testing.T, e *Engine) {
+		onEnginesWith(t, []EngineOption{WithUnmap(on)}, func(t *testing.T, e *Engine) {
 			told := func(a Addr) Addr {
 				if on {
 					return a

@@ -107,11 +107,11 @@ func TestReactorThatStopsWorkingEndsWhatWaits(t *testing.T) {
 	r, err := newReactor(m)
 	require.NoError(t, err)
 	var broken atomic.Bool
-	r.look = func(epfd int, events []unix.EpollEvent, msec int) (int, error) {
-		if broken.Load() {
-			return -1, unix.EPERM
+	r.await = func() error {
+		if err := r.poller.Wait(); err != nil || !broken.Load() {
+			return err
 		}
-		return unix.EpollWait(epfd, events, msec)
+		return unix.EPERM
 	}
 	r.start()
 	e := newEngine(m)

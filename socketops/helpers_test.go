@@ -44,11 +44,14 @@ func tested(t *testing.T) []candidate {
 }
 
 // onEngines runs a test on every backend that works here.
-func onEngines(t *testing.T, test func(t *testing.T, e *Engine)) {
+func onEngines(t *testing.T, test func(t *testing.T, e *Engine)) { onEnginesWith(t, nil, test) }
+
+// onEnginesWith is onEngines with engines that are set up otherwise.
+func onEnginesWith(t *testing.T, options []EngineOption, test func(t *testing.T, e *Engine)) {
 	for _, b := range tested(t) {
 		t.Run(string(b.name), func(t *testing.T) {
 			testutil.Timeout(t, hangLimit)
-			e, err := New(WithBackend(b.name))
+			e, err := New(append(slices.Clone(options), WithBackend(b.name))...)
 			testutil.SkipIfUnsupported(t, err)
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, e.Close()) })

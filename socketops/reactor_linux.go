@@ -7,22 +7,18 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
-	"golang.org/x/sys/unix"
+	"github.com/sockring/uring/internal/epoll"
 )
 
-// reactor is the driver of engines that wait for readiness. It is an epoll instance that the runtime's poller waits
-// for, so that one goroutine waits for all sockets and holds no thread. Sockets are added once, edge-triggered, with
-// their first wait: what became ready before is reported then.
+// reactor is the driver of engines that wait for readiness. One goroutine waits for all sockets and holds no thread.
+// Sockets are added once, edge-triggered, with their first wait: what became ready before is reported then.
 type reactor struct {
-	file *os.File // the epoll instance
-	fd   int
-	conn syscall.RawConn
-	over chan struct{} // closed when the goroutine has ended
+	poller *epoll.Poller
+	over   chan struct{} // closed when the goroutine has ended
 
-	look    func(epfd int, events []unix.EpollEvent, msec int) (int, error) // epoll_wait(2)
-	failure atomic.Pointer[error]                                           // why nothing is waited for any more
+	await   func() error          // of the poller
+	failure atomic.Pointer[error] // why nothing is waited for any more
 
 	meter *meter
 	batch *aioBatch // makes many transfers at once, or nil
@@ -31,9 +27,6 @@ type reactor struct {
 	ports map[int32]*handle // by the name in their events; a late event finds none
 	last  int32
 }
-
-// reactorEvents is how many events are taken at a time.
-const reactorEvents = 128
 
 func openSyscall(m *meter) (driver, error) {
 	r, err := newReactor(m)
@@ -45,21 +38,13 @@ func openSyscall(m *meter) (driver, error) {
 }
 
 func newReactor(m *meter) (*reactor, error) {
-	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	poller, err := epoll.New("socketops readiness")
 	if err != nil {
-		return nil, os.NewSyscallError("epoll_create1", err)
+		return nil, err
 	}
-	if err := unix.SetNonblock(fd, true); err != nil { // That has the runtime's poller wait for it.
-		return nil, errors.Join(os.NewSyscallError("fcntl", err), unix.Close(fd))
-	}
-	r := &reactor{
-		file: os.NewFile(uintptr(fd), "socketops readiness"), fd: fd,
-		over: make(chan struct{}), look: unix.EpollWait, meter: m, ports: make(map[int32]*handle),
-	}
-	if r.conn, err = r.file.SyscallConn(); err != nil {
-		return nil, errors.Join(err, r.file.Close())
-	}
-	return r, nil
+	return &reactor{
+		poller: poller, await: poller.Wait, over: make(chan struct{}), meter: m, ports: make(map[int32]*handle),
+	}, nil
 }
 
 func (r *reactor) start() { go r.wait() }
@@ -67,23 +52,17 @@ func (r *reactor) start() { go r.wait() }
 // wait dispatches readiness until the reactor is closed, or cannot be asked any more.
 func (r *reactor) wait() {
 	defer close(r.over)
-	var events [reactorEvents]unix.EpollEvent
-	var n int
-	var err error
-	look := func(fd uintptr) bool {
-		for n, err = r.look(int(fd), events[:], 0); err == unix.EINTR; {
-			n, err = r.look(int(fd), events[:], 0)
-		}
-		return n != 0
-	}
-	for r.conn.Read(look) == nil {
-		if err != nil {
-			r.fail(os.NewSyscallError("epoll_wait", err))
+	for {
+		switch err := r.await(); {
+		case errors.Is(err, os.ErrClosed):
+			return
+		case err != nil:
+			r.fail(err)
 			return
 		}
 		r.meter.wakeUps.Add(1)
-		for i := range n {
-			r.dispatch(&events[i])
+		for e := range r.poller.Found() {
+			r.dispatch(e)
 		}
 		if r.batch != nil {
 			r.batch.move()
@@ -109,25 +88,18 @@ func (r *reactor) fail(reason error) {
 	}
 }
 
-// Readiness of either direction. What has failed or was hung up says so to the next attempt (B27).
-const (
-	readyAnyway  = unix.EPOLLERR | unix.EPOLLHUP
-	readyReceive = unix.EPOLLIN | unix.EPOLLRDHUP | readyAnyway
-	readySend    = unix.EPOLLOUT | readyAnyway
-)
-
-func (r *reactor) dispatch(e *unix.EpollEvent) {
+func (r *reactor) dispatch(e epoll.Event) {
 	r.mu.Lock()
-	h := r.ports[e.Fd]
+	h := r.ports[e.Name()]
 	r.mu.Unlock()
 	if h == nil || !h.acquire() {
 		return
 	}
 	defer h.release()
-	if e.Events&readyReceive != 0 {
+	if e.CanReceive() {
 		h.lanes[receiving].becameReady(r.batch)
 	}
-	if e.Events&readySend != 0 {
+	if e.CanSend() {
 		h.lanes[sending].becameReady(r.batch)
 	}
 }
@@ -137,11 +109,7 @@ func (r *reactor) open(h *handle) (port, error) {
 	defer r.mu.Unlock()
 	for r.last++; r.last < 0 || r.ports[r.last] != nil; r.last++ { // The names come round after 2^31 sockets.
 	}
-	event := unix.EpollEvent{
-		Events: unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP | unix.EPOLLET,
-		Fd:     r.last,
-	}
-	if err := unix.EpollCtl(r.fd, unix.EPOLL_CTL_ADD, h.fd, &event); err != nil {
+	if err := r.poller.Add(h.fd, r.last); err != nil {
 		return nil, err
 	}
 	r.ports[r.last] = h
@@ -149,7 +117,7 @@ func (r *reactor) open(h *handle) (port, error) {
 }
 
 func (r *reactor) close() error {
-	err := r.file.Close()
+	err := r.poller.Close()
 	<-r.over
 	if r.batch != nil {
 		err = errors.Join(err, r.batch.ctx.Close())
@@ -186,5 +154,5 @@ func (p *reactorPort) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.ports, p.name)
-	_ = unix.EpollCtl(r.fd, unix.EPOLL_CTL_DEL, p.handle.fd, nil)
+	r.poller.Remove(p.handle.fd)
 }

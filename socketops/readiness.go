@@ -5,11 +5,12 @@ package socketops
 import (
 	"context"
 	"errors"
-	"os"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/internal/epoll"
 )
 
 // pollSet is what Poll and Select wait for.
@@ -85,13 +86,13 @@ func (p *pollSet) wait(ctx context.Context, d time.Duration) error {
 	if err != nil {
 		return err
 	}
-	defer r.close()
+	defer r.poller.Close()
 	if d > 0 {
-		if err := r.file.SetReadDeadline(start.Add(d)); err != nil {
+		if err := r.poller.Arm(start.Add(d)); err != nil {
 			return err
 		}
 	}
-	defer context.AfterFunc(ctx, r.wake)()
+	defer context.AfterFunc(ctx, r.poller.Wake)()
 	defer r.unwatch(p.handles)
 	r.watch(p.handles)
 	err = r.wait(p.look)
@@ -100,8 +101,6 @@ func (p *pollSet) wait(ctx context.Context, d time.Duration) error {
 		return p.lost()
 	case ctx.Err() != nil:
 		return ended(ctx)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		_, err = p.look()
 	}
 	return err
 }
@@ -116,53 +115,36 @@ func (p *pollSet) lost() error {
 	return errCanceled
 }
 
-// readiness is a wait for events of sockets: an epoll instance that the runtime's poller waits for, so that no thread
-// is held. What ends the wait early sets a deadline that has passed.
+// readiness is a wait for events of sockets.
 type readiness struct {
-	file     *os.File
+	poller   *epoll.Poller
 	replaced atomic.Bool // a socket has lost its descriptor
 }
 
 func newReadiness(fds []unix.PollFd) (*readiness, error) {
-	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	poller, err := epoll.New("socketops poll")
 	if err != nil {
-		return nil, os.NewSyscallError("epoll_create1", err)
+		return nil, err
 	}
-	for _, f := range fds { // The events of poll(2) have the same numbers.
-		event := unix.EpollEvent{Events: uint32(f.Events)}
-		if err := unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, int(f.Fd), &event); err != nil {
-			unix.Close(fd)
-			return nil, os.NewSyscallError("epoll_ctl", err)
+	for _, f := range fds {
+		if err := poller.AddPoll(int(f.Fd), f.Events); err != nil {
+			return nil, errors.Join(err, poller.Close())
 		}
 	}
-	if err := unix.SetNonblock(fd, true); err != nil { // That has the runtime's poller wait for it.
-		unix.Close(fd)
-		return nil, os.NewSyscallError("fcntl", err)
-	}
-	return &readiness{file: os.NewFile(uintptr(fd), "socketops poll")}, nil
+	return &readiness{poller: poller}, nil
 }
 
-// wait calls look, and again whenever events may have come, until it finds some or fails.
+// wait calls look whenever events may have come, until it finds some or fails, or the wait is ended.
 func (r *readiness) wait(look func() (int, error)) error {
-	conn, err := r.file.SyscallConn()
-	if err != nil {
-		return err
+	for {
+		if err := r.poller.Wait(); err != nil {
+			return err
+		}
+		if n, err := look(); n > 0 || err != nil || !r.poller.Any() {
+			return err
+		}
 	}
-	waited := conn.Read(func(uintptr) bool {
-		var n int
-		n, err = look()
-		return n > 0 || err != nil
-	})
-	if err == nil {
-		err = waited
-	}
-	return err
 }
-
-// wake ends the wait. A wait that is over does not mind.
-func (r *readiness) wake() { _ = r.file.SetReadDeadline(time.Unix(1, 0)) }
-
-func (r *readiness) close() { _ = r.file.Close() } // which has nothing to lose
 
 // watch has the wait end when one of the handles is being closed.
 func (r *readiness) watch(handles []*handle) {
@@ -189,7 +171,7 @@ func (r *readiness) unwatch(handles []*handle) {
 
 func (r *readiness) lose() {
 	r.replaced.Store(true)
-	r.wake()
+	r.poller.Wake()
 }
 
 // wakeWatchers ends the waits for the handle's events.

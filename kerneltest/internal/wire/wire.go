@@ -47,8 +47,9 @@ const (
 	Memlock Mode = "memlock" // RLIMIT_MEMLOCK is 8 MiB, and the tests are not excepted from it
 )
 
-// Modes are all modes, in the order in which they are run and shown.
-var Modes = []Mode{On, Off, EPERM, ENOSYS, Memlock}
+// Modes are all modes, in the order in which they are run and shown: the longest first, so that none is left to run
+// alone at the end.
+var Modes = []Mode{On, Memlock, Off, EPERM, ENOSYS}
 
 // Kind says what a Message is about.
 type Kind string

@@ -1,0 +1,163 @@
+package epoll_test
+
+//kerneltest:on it has nothing to do with io_uring
+
+import (
+	"errors"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/internal/epoll"
+	"github.com/sockring/uring/internal/testutil"
+)
+
+func TestMain(m *testing.M) { testutil.Main(m) }
+
+const hangLimit = 30 * time.Second
+
+func newPoller(t *testing.T) *epoll.Poller {
+	t.Helper()
+	testutil.Timeout(t, hangLimit)
+	p, err := epoll.New("test")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = p.Close() })
+	return p
+}
+
+// told waits and returns what was found.
+func told(t *testing.T, p *epoll.Poller) (found []epoll.Event) {
+	t.Helper()
+	require.NoError(t, p.Wait())
+	for e := range p.Found() {
+		found = append(found, e)
+	}
+	require.Equal(t, len(found) > 0, p.Any())
+	return found
+}
+
+// looked is told without waiting.
+func looked(t *testing.T, p *epoll.Poller) (found []epoll.Event) {
+	t.Helper()
+	require.NoError(t, p.Look())
+	for e := range p.Found() {
+		found = append(found, e)
+	}
+	return found
+}
+
+func TestChangesAreToldOnce(t *testing.T) {
+	p := newPoller(t)
+	a, b := testutil.SocketPair(t, "unix")
+	require.NoError(t, p.Add(a, 7))
+	found := told(t, p)
+	require.Len(t, found, 1, "a socket is writable from the start")
+	require.EqualValues(t, 7, found[0].Name())
+	require.True(t, found[0].CanSend())
+	require.False(t, found[0].CanReceive())
+	require.Empty(t, looked(t, p), "edge-triggered")
+
+	_, err := unix.Write(b, []byte("x"))
+	require.NoError(t, err)
+	found = told(t, p)
+	require.Len(t, found, 1)
+	require.True(t, found[0].CanReceive())
+
+	require.NoError(t, unix.Shutdown(b, unix.SHUT_WR))
+	require.True(t, told(t, p)[0].CanReceive(), "the end is something to receive")
+
+	p.Remove(a)
+	_, err = unix.Write(b, nil)
+	require.Error(t, err)
+	require.Empty(t, looked(t, p))
+}
+
+func TestPollEventsAreToldWhileTheyLast(t *testing.T) {
+	p := newPoller(t)
+	a, b := testutil.SocketPair(t, "unix")
+	require.NoError(t, p.AddPoll(a, unix.POLLIN))
+	require.Empty(t, looked(t, p), "what was not asked for is not told")
+	_, err := unix.Write(b, []byte("x"))
+	require.NoError(t, err)
+	for range 3 {
+		require.Len(t, told(t, p), 1)
+	}
+	_, err = unix.Read(a, make([]byte, 1))
+	require.NoError(t, err)
+	require.Empty(t, looked(t, p))
+}
+
+func TestWaitEnds(t *testing.T) {
+	p := newPoller(t)
+	require.NoError(t, p.Arm(time.Now().Add(time.Millisecond)))
+	require.Empty(t, told(t, p), "the time that was armed")
+
+	require.NoError(t, p.Arm(time.Time{}))
+	p.Wake()
+	require.Empty(t, told(t, p), "a wake before")
+
+	require.NoError(t, p.Arm(time.Time{}))
+	time.AfterFunc(time.Millisecond, p.Wake)
+	require.Empty(t, told(t, p), "a wake meanwhile")
+
+	require.NoError(t, p.Arm(time.Time{}))
+	closed := make(chan error)
+	time.AfterFunc(time.Millisecond, func() { closed <- p.Close() })
+	require.ErrorIs(t, p.Wait(), os.ErrClosed)
+	require.NoError(t, <-closed)
+	require.ErrorIs(t, p.Wait(), os.ErrClosed)
+	p.Wake()
+}
+
+func TestMoreThanOneWaitTellsOf(t *testing.T) {
+	const sockets = 300
+	p := newPoller(t)
+	names := map[int32]bool{}
+	for i := range int32(sockets / 2) {
+		a, b := testutil.SocketPair(t, "unix")
+		require.NoError(t, p.Add(a, 2*i))
+		require.NoError(t, p.Add(b, 2*i+1))
+	}
+	for len(names) < sockets {
+		for _, e := range told(t, p) {
+			require.False(t, names[e.Name()], "told twice")
+			names[e.Name()] = true
+		}
+	}
+	require.Empty(t, looked(t, p))
+}
+
+func TestRefusedDescriptors(t *testing.T) {
+	p := newPoller(t)
+	file, err := os.CreateTemp(t.TempDir(), "")
+	require.NoError(t, err)
+	defer file.Close()
+	require.ErrorIs(t, p.Add(int(file.Fd()), 1), unix.EPERM, "a regular file is always ready")
+	require.ErrorIs(t, p.AddPoll(-1, unix.POLLIN), unix.EBADF)
+	var call *os.SyscallError
+	require.True(t, errors.As(p.Add(-1, 1), &call))
+	require.Equal(t, "epoll_ctl", call.Syscall)
+}
+
+func TestWaitDoesNotAllocate(t *testing.T) {
+	p := newPoller(t)
+	a, b := testutil.SocketPair(t, "unix")
+	require.NoError(t, p.Add(a, 7))
+	told(t, p)
+	buf := []byte("x")
+	require.Zero(t, testing.AllocsPerRun(100, func() {
+		_, _ = unix.Write(b, buf)
+		if err := p.Wait(); err != nil {
+			t.Error(err)
+		}
+		for e := range p.Found() {
+			if !e.CanReceive() {
+				t.Error("not told what to do")
+			}
+		}
+		_, _ = unix.Read(a, buf)
+	}))
+}
