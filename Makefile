@@ -12,13 +12,15 @@ BENCHTIME ?= 1s
 SUITE     ?= trixie
 # More flags for the kernel matrix, as -run Send; go run ./kerneltest -h lists them.
 KERNELTEST ?=
+RED       ?= Guest|BrokenProbe
 # The runs with a checking allocator or collector, or another liburing: the library alone, short where tests have a
 # short form.
 CHECKED   ?= -short ./...
+WITH      ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help deps demo test test-long lint lint-go lint-c lint-sh race asan efence cgocheck2 gcstress cross liburing \
-	kernel-test kernel-test-slice fuzz bench fresh-test docker-test docs clean
+	kernel-test kernel-test-slice kernel-test-red fuzz bench fresh-test docker-test docs clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' Makefile
@@ -42,8 +44,8 @@ race: ## Run the tests with the race detector
 asan: ## Run the tests with the address sanitizer
 	$(REPORT) -asan $(CHECKED)
 
-efence: ## Run the tests with each object on a page of its own that is never used again
-	$(REPORT) -exec 'env GODEBUG=efence=1' $(CHECKED)
+efence: ## Run the tests with each object on a page of its own that is never used again, and WITH=GOGC=1
+	$(REPORT) -exec 'env GODEBUG=efence=1 $(WITH)' $(CHECKED)
 
 cgocheck2: ## Run the tests with all checks of pointers that are passed to C
 	GOEXPERIMENT=cgocheck2 $(REPORT) $(CHECKED)
@@ -62,6 +64,9 @@ kernel-test: ## Run the tests on all kernels of the matrix, with io_uring and wi
 kernel-test-slice: ## Run the library's on 5.10, 6.1 and 6.12 with io_uring, and once without (8 minutes)
 	@./scripts/install-kerneltest-deps
 	$(GO) run ./kerneltest -kernels 5.10,6.1,6.12 -modes on,6.12:eperm -packages ./... $(KERNELTEST)
+
+kernel-test-red: ## Show that panics, hangs, warnings and broken probes turn a run of the matrix red, or those of RED
+	$(GO) test -count 1 -v -run '$(RED)' ./kerneltest
 
 fuzz: ## Run every fuzz target for FUZZTIME (10s)
 	@./scripts/fuzz $(FUZZTIME)

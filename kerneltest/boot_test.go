@@ -34,13 +34,19 @@ func guestTests(t *testing.T, packages ...string) config {
 		lines: []kernel.Line{"6.12"}, modes: []modeOf{{mode: wire.On}}, guests: 1,
 		limit: 5 * time.Minute, timeout: time.Minute,
 	}
-	if _, err := os.Stat(filepath.Join(cfg.kernels, "newest-6.12")); err != nil {
-		testutil.Skip(t, testutil.NeedsQEMU, "no kernel to boot: %v; go run ./kerneltest fetches some", err)
-	}
+	needKernel(t, cfg)
 	for _, p := range packages {
 		cfg.packages = append(cfg.packages, "./kerneltest/testdata/"+p)
 	}
 	return cfg
+}
+
+// needKernel skips the test where the kernel of the configuration was not fetched before.
+func needKernel(t *testing.T, cfg config) {
+	t.Helper()
+	if _, err := os.Stat(filepath.Join(cfg.kernels, "newest-"+string(cfg.lines[0]))); err != nil {
+		testutil.Skip(t, testutil.NeedsQEMU, "no kernel to boot: %v; go run ./kerneltest fetches some", err)
+	}
 }
 
 // boot runs one guest and returns what came of it.

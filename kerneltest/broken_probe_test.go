@@ -13,39 +13,43 @@ import (
 	"github.com/sockring/uring/kerneltest/internal/result"
 )
 
-// TestBrokenProbe breaks the probe of bundles in each way in which it can be wrong. What is broken is the real probe:
-// the guests run the library's tests, built with another attempt in the place of its own.
+// TestBrokenProbe breaks the probe in each way in which it can be wrong. What is broken is the real probe: the guests run
+// the project's tests, built with another body of one of its attempts.
 func TestBrokenProbe(t *testing.T) {
-	const bundle = "TestFact09ABundleIsOneDatagram" // needs bundles, and nothing else that a kernel may lack
 	tests := []struct {
-		name, attempt string
+		name          string
 		line          kernel.Line
+		attempt, body string
+		pkg, test     string // which notice
 		failure       string
 	}{
 		{
-			"the kernel is said to be too old", `return lacking(Version{6, 10}, "broken on purpose")`,
-			"6.12", bundle + ": failed",
+			"the kernel is said to be too old", "6.12",
+			"trySendBundle", `return lacking(Version{6, 10}, "broken on purpose")`,
+			"./internal/probe", "TestKernelHasWhatItsVersionPromises", "failed",
 		},
 		{
-			"the system is said to refuse", `return &Refusal{Missing: "bundles are refused on purpose"}`,
-			"6.12", bundle + ": was skipped, and that is not expected: send_bundle: ",
+			"the system is said to refuse", "6.12",
+			"trySendBundle", `return &Refusal{Missing: "bundles are refused on purpose"}`,
+			".", "TestFact09ABundleIsOneDatagram", "was skipped, and that is not expected: send_bundle: ",
 		},
 		{
-			"what is missing is said to be there", `return nil`,
-			"6.1", bundle + ": was expected to be skipped for send_bundle, and was not",
+			"what is missing is said to be there", "6.1",
+			"trySendSelect", `return nil`,
+			".", "TestConsumeOfErrors", "was expected to be skipped for send_select, and was not",
 		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			cfg := guestTests(t)
-			cfg.lines, cfg.packages, cfg.run = []kernel.Line{tt.line}, []string{"."}, "^"+bundle+"$"
-			sound := boot(t, cfg)
-			require.Empty(t, differences(t, cfg, sound), "the probe as it is")
+			cfg.lines, cfg.packages, cfg.run = []kernel.Line{tt.line}, []string{tt.pkg}, "^"+tt.test+"$"
+			needKernel(t, cfg)
+			require.Empty(t, differences(t, cfg, boot(t, cfg)), "the probe as it is")
 
-			replaceAttempt(t, cfg.root, "trySendBundle", tt.attempt)
+			replaceAttempt(t, cfg.root, tt.attempt, tt.body)
 			cfg.cache = t.TempDir()
 			broken := differences(t, cfg, boot(t, cfg))
-			requireFailure(t, result.Run{Failures: broken}, tt.failure)
+			requireFailure(t, result.Run{Failures: broken}, tt.test+": "+tt.failure)
 		})
 	}
 }

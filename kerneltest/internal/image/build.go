@@ -75,11 +75,12 @@ func listTests(ctx context.Context, binary, run string) (string, error) {
 	if pattern == "" {
 		pattern = "."
 	}
+	var stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, binary, "-test.list="+pattern)
-	cmd.Dir = filepath.Dir(binary)
+	cmd.Dir, cmd.Stderr = filepath.Dir(binary), &stderr
 	listed, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("listing the tests of %s: %w", filepath.Base(binary), err)
+		return "", fmt.Errorf("listing the tests of %s: %w\n%s", filepath.Base(binary), err, stderr.Bytes())
 	}
 	var names strings.Builder
 	for name := range strings.Lines(string(listed)) {
