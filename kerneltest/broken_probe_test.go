@@ -13,8 +13,8 @@ import (
 	"github.com/sockring/uring/kerneltest/internal/result"
 )
 
-// TestBrokenProbe breaks the probe in each way in which it can be wrong. What is broken is the real probe: the guests run
-// the project's tests, built with another body of one of its attempts.
+// TestBrokenProbe breaks the probe in each way in which it can be wrong. What is broken is the real probe: the guests
+// run the project's tests, built with another body of one of its attempts.
 func TestBrokenProbe(t *testing.T) {
 	tests := []struct {
 		name          string
