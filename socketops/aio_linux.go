@@ -36,7 +36,7 @@ func openAIO(m *meter) (driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := newReactor(m)
+	r, err := newReactor(BackendAIO, m)
 	if err != nil {
 		return nil, errors.Join(err, ctx.Close())
 	}

@@ -104,7 +104,7 @@ func TestReactorThatStopsWorkingEndsWhatWaits(t *testing.T) {
 	testutil.Timeout(t, hangLimit)
 	records := &recorder{}
 	m := &meter{log: slog.New(records)}
-	r, err := newReactor(m)
+	r, err := newReactor(BackendSyscall, m)
 	require.NoError(t, err)
 	var broken atomic.Bool
 	r.await = func() error {

@@ -182,33 +182,39 @@ func (l *lane) stop(reason error) (any bool) {
 	return l.cancelEach(reason)
 }
 
+// waiting returns the operation that waits for the socket to become ready, or pauses, if there is one. What a ring has
+// got is none. mu is held.
+func (l *lane) waiting() *op {
+	if l.busy && l.first.state == opInFlight && l.first.ticket == 0 {
+		return l.first
+	}
+	return nil
+}
+
 // becameReady attempts what waits for the socket's readiness, at once or with others in a batch. What pauses does not
 // wait for that, and its attempts can be what makes the events.
 func (l *lane) becameReady(b *aioBatch) {
 	l.mu.Lock()
-	if l.busy && l.first.pause > 0 {
-		l.mu.Unlock()
-		return
-	}
-	if l.busy && b != nil && b.takes(l.first) {
-		b.add(l.first)
-		return // mu stays held until the batch is made
-	}
-	defer l.mu.Unlock()
-	if !l.busy || l.first.state == opWorking {
+	switch o := l.waiting(); {
+	case o == nil:
 		l.event = true
-		return
+	case o.pause > 0:
+	case b != nil && b.takes(o):
+		b.add(o)
+		return // mu stays held until the batch is made
+	default:
+		l.retry(o)
 	}
-	l.retry(l.first)
+	l.mu.Unlock()
 }
 
-// fail ends the operation that the engine has, if any, with a reason. Those behind it get their turn.
+// fail ends the operation that waits, if any, with a reason. Those behind it get their turn.
 func (l *lane) fail(reason error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.busy {
-		l.first.err = reason
-		l.over(l.first)
+	if o := l.waiting(); o != nil {
+		o.err = reason
+		l.over(o)
 	}
 }
 

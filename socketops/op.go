@@ -46,7 +46,7 @@ type op struct {
 	gone  int    // how much of early went
 
 	polling bool   // the request in flight only waits for the socket
-	ticket  uint64 // by which the driver knows the operation
+	ticket  uint64 // by which the driver of a ring knows the operation; 0 where the ring has nothing to do with it
 	request uint64 // by which the kernel knows its request
 	riding  int    // its buffers that a Sender has, where it leaves together with others
 

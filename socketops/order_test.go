@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -61,6 +62,50 @@ func TestReceivesAreServedInOrder(t *testing.T) { // B05, N58
 		}
 		for i := range receives {
 			require.EqualValues(t, i, <-told)
+		}
+	})
+}
+
+// TestFormsShareAQueue has plain forms and Go forms wait in turns, which on a ring are not waited for in the same way.
+func TestFormsShareAQueue(t *testing.T) { // B03, B05, B07
+	const waits = 40
+	onEngines(t, func(t *testing.T, e *Engine) {
+		a, b := networks[0].pair(t, e)
+		type byteOf struct {
+			i   int
+			got byte
+			err error
+		}
+		told := make(chan byteOf, waits)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		for i := range waits {
+			p := make([]byte, 1)
+			if i%2 == 0 {
+				b.GoRecv(p, 0, func(_ int, err error) { told <- byteOf{i, p[0], err} })
+			} else {
+				go func() {
+					_, err := b.Recv(ctx, p, 0)
+					told <- byteOf{i, p[0], err}
+				}()
+			}
+			require.Eventually(t, func() bool { return b.Stats().Received.Queued == i+1 }, late, time.Microsecond)
+		}
+		for i := range waits / 2 { // one after the other: who has waited first is told first
+			_, err := a.Send(t.Context(), []byte{byte(i)}, 0)
+			require.NoError(t, err)
+			require.Equal(t, byteOf{i, byte(i), nil}, <-told)
+		}
+		cancel()
+		for range waits / 4 {
+			w := <-told
+			require.Equal(t, 1, w.i%2)
+			require.ErrorIs(t, w.err, context.Canceled)
+		}
+		for i := range waits / 4 {
+			_, err := a.Send(t.Context(), []byte{byte(i)}, 0)
+			require.NoError(t, err)
+			require.Equal(t, byteOf{waits/2 + 2*i, byte(i), nil}, <-told)
 		}
 	})
 }

@@ -40,7 +40,7 @@ func (l *lane) remind(o *op) {
 func (l *lane) resume() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.busy && l.first.pause > 0 {
-		l.retry(l.first)
+	if o := l.waiting(); o != nil && o.pause > 0 {
+		l.retry(o)
 	}
 }

@@ -14,8 +14,9 @@ import (
 // reactor is the driver of engines that wait for readiness. One goroutine waits for all sockets and holds no thread.
 // Sockets are added once, edge-triggered, with their first wait: what became ready before is reported then.
 type reactor struct {
-	poller *epoll.Poller
-	over   chan struct{} // closed when the goroutine has ended
+	backend Backend // which it serves
+	poller  *epoll.Poller
+	over    chan struct{} // closed when the goroutine has ended
 
 	await   func() error          // of the poller
 	failure atomic.Pointer[error] // why nothing is waited for any more
@@ -29,7 +30,7 @@ type reactor struct {
 }
 
 func openSyscall(m *meter) (driver, error) {
-	r, err := newReactor(m)
+	r, err := newReactor(BackendSyscall, m)
 	if err != nil {
 		return nil, err
 	}
@@ -37,13 +38,14 @@ func openSyscall(m *meter) (driver, error) {
 	return r, nil
 }
 
-func newReactor(m *meter) (*reactor, error) {
+func newReactor(backend Backend, m *meter) (*reactor, error) {
 	poller, err := epoll.New("socketops readiness")
 	if err != nil {
 		return nil, err
 	}
 	return &reactor{
-		poller: poller, await: poller.Wait, over: make(chan struct{}), meter: m, ports: make(map[int32]*handle),
+		backend: backend, poller: poller, await: poller.Wait, over: make(chan struct{}),
+		meter: m, ports: make(map[int32]*handle),
 	}, nil
 }
 
@@ -70,13 +72,14 @@ func (r *reactor) wait() {
 	}
 }
 
-// fail ends all that waits, and what would have to from now on, with the reason.
+// fail ends the reactor for a reason of its own.
 func (r *reactor) fail(reason error) {
-	backend := BackendSyscall
-	if r.batch != nil {
-		backend = BackendAIO
-	}
-	r.meter.failed(backend, reason)
+	r.meter.failed(r.backend, reason)
+	r.end(reason)
+}
+
+// end ends all that waits, and what would have to from now on, with the reason.
+func (r *reactor) end(reason error) {
 	r.failure.Store(&reason) // before the ports are looked at: what starts later sees it
 	r.mu.Lock()
 	handles := slices.Collect(maps.Values(r.ports))

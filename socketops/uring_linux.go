@@ -18,7 +18,12 @@ import (
 
 // ringDriver is the driver of io_uring. One goroutine, locked to its thread, owns a Ring: it submits what others hand
 // to it and ends what the kernel has completed. All that was handed over since its last look leaves by one system call.
+//
+// The ring has what nobody waits for, the Go forms, and all sends that leave together with those. A plain form keeps a
+// goroutine waiting, which the runtime's poller wakes sooner than a thread that has to be woken first
+// (docs/socketops.md has the figures), so that waits by readiness, as in the other engines.
 type ringDriver struct {
+	waits *reactor      // of the plain forms
 	event int           // an eventfd that ends the wait of the goroutine
 	over  chan struct{} // closed when the goroutine has ended
 	meter *meter
@@ -78,11 +83,18 @@ func openURing(m *meter) (driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventfd2: %w", err)
 	}
-	d := &ringDriver{event: event, over: make(chan struct{}), meter: m, inFlight: make(map[uint64]*op)}
+	waits, err := newReactor(BackendURing, m)
+	if err != nil {
+		return nil, errors.Join(err, unix.Close(event))
+	}
+	waits.start()
+	d := &ringDriver{
+		waits: waits, event: event, over: make(chan struct{}), meter: m, inFlight: make(map[uint64]*op),
+	}
 	ready := make(chan error)
 	go d.own(ready)
 	if err := <-ready; err != nil {
-		return nil, errors.Join(err, unix.Close(event))
+		return nil, errors.Join(err, waits.close(), unix.Close(event))
 	}
 	return d, nil
 }
@@ -291,6 +303,7 @@ func (d *ringDriver) fail(reason error) {
 	starts := d.starts
 	d.starts = nil
 	d.mu.Unlock()
+	d.waits.end(reason)
 	err := d.ring.Close() // after it the kernel uses no memory of operations, or it is kept
 	for _, o := range starts {
 		d.inFlight[o.ticket] = o
@@ -305,7 +318,13 @@ func (d *ringDriver) fail(reason error) {
 	}
 }
 
-func (d *ringDriver) open(h *handle) (port, error) { return &ringPort{driver: d, handle: h}, nil }
+func (d *ringDriver) open(h *handle) (port, error) {
+	waits, err := d.waits.open(h)
+	if err != nil {
+		return nil, err
+	}
+	return &ringPort{driver: d, handle: h, waits: waits}, nil
+}
 
 func (d *ringDriver) close() error {
 	d.mu.Lock()
@@ -313,18 +332,23 @@ func (d *ringDriver) close() error {
 	d.wake()
 	d.mu.Unlock()
 	<-d.over
-	return unix.Close(d.event)
+	return errors.Join(d.waits.close(), unix.Close(d.event))
 }
 
 // ringPort is a socket as a ringDriver knows it.
 type ringPort struct {
 	driver    *ringDriver
 	handle    *handle
+	waits     port        // of the reactor
 	train     train       // of sends
 	hasSender atomic.Bool // train has one, as others than the goroutine of the driver see it
 }
 
 func (p *ringPort) start(o *op) bool {
+	if o.callback == nil {
+		o.ticket = 0 // which it has where it has left a train
+		return p.waits.start(o)
+	}
 	d := p.driver
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -339,6 +363,9 @@ func (p *ringPort) start(o *op) bool {
 }
 
 func (p *ringPort) cancel(o *op) bool {
+	if o.ticket == 0 {
+		return p.waits.cancel(o)
+	}
 	d := p.driver
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -351,6 +378,7 @@ func (p *ringPort) cancel(o *op) bool {
 }
 
 func (p *ringPort) close() {
+	p.waits.close()
 	if !p.hasSender.Load() {
 		return
 	}
