@@ -2,7 +2,8 @@
 # Everything below runs by the Go that scripts/with-go finds.
 
 GO       := ./scripts/with-go go
-REPORT   := ./scripts/with-go go run ./internal/testreport
+# What EXPERIMENT changes in the compiler is for the tests, and would have the reporter compiled anew as well.
+REPORT    = ./scripts/with-go go run $(if $(EXPERIMENT),-exec 'env GOEXPERIMENT=$(EXPERIMENT)') ./internal/testreport
 BIN      := $(CURDIR)/.bin
 PACKAGES := ./... ./examples/... ./kerneltest/... ./socketops/prometheus/...
 
@@ -47,8 +48,9 @@ asan: ## Run the tests with the address sanitizer
 efence: ## Run the tests with each object on a page of its own that is never used again, and WITH=GOGC=1
 	$(REPORT) -exec 'env GODEBUG=efence=1 $(WITH)' $(CHECKED)
 
+cgocheck2: EXPERIMENT := cgocheck2
 cgocheck2: ## Run the tests with all checks of pointers that are passed to C
-	GOEXPERIMENT=cgocheck2 $(REPORT) $(CHECKED)
+	$(REPORT) $(CHECKED)
 
 gcstress: ## Run the tests with the collector running all the time: GOGC=1
 	$(REPORT) -exec 'env GOGC=1' $(CHECKED)
@@ -96,11 +98,11 @@ $(BIN)/.tools: tools/go.mod tools/go.sum
 	GOWORK=off GOTOOLCHAIN=auto GOBIN=$(BIN) $(GO) -C tools install tool
 	@touch $@
 
-cross: ## Build for where there is no cgo, no Linux, or another processor
+cross: ## Build the library and the examples for where there is no cgo, no Linux, or another processor
 	@for target in linux/amd64 linux/arm64 darwin/arm64; do \
 		echo "CGO_ENABLED=0 $$target"; \
 		export CGO_ENABLED=0 GOOS=$${target%/*} GOARCH=$${target#*/}; \
-		$(GO) build $(PACKAGES) || exit; \
+		$(GO) build ./... ./examples/... || exit; \
 		[ $$GOOS != linux ] || $(GO) vet ./... || exit; \
 	done
 
