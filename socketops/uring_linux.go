@@ -318,13 +318,7 @@ func (d *ringDriver) fail(reason error) {
 	}
 }
 
-func (d *ringDriver) open(h *handle) (port, error) {
-	waits, err := d.waits.open(h)
-	if err != nil {
-		return nil, err
-	}
-	return &ringPort{driver: d, handle: h, waits: waits}, nil
-}
+func (d *ringDriver) open(h *handle) (port, error) { return &ringPort{driver: d, handle: h}, nil }
 
 func (d *ringDriver) close() error {
 	d.mu.Lock()
@@ -339,7 +333,7 @@ func (d *ringDriver) close() error {
 type ringPort struct {
 	driver    *ringDriver
 	handle    *handle
-	waits     port        // of the reactor
+	waits     port        // of the reactor, from the first wait of a plain form on; guarded by handle.portMu
 	train     train       // of sends
 	hasSender atomic.Bool // train has one, as others than the goroutine of the driver see it
 }
@@ -347,7 +341,7 @@ type ringPort struct {
 func (p *ringPort) start(o *op) bool {
 	if o.callback == nil {
 		o.ticket = 0 // which it has where it has left a train
-		return p.waits.start(o)
+		return p.wait(o)
 	}
 	d := p.driver
 	d.mu.Lock()
@@ -362,9 +356,21 @@ func (p *ringPort) start(o *op) bool {
 	return false
 }
 
+// wait has a plain form wait by readiness. The reactor hears of a socket no sooner: it would be woken by all that Go
+// forms transfer.
+func (p *ringPort) wait(o *op) bool {
+	p.handle.portMu.Lock()
+	if p.waits == nil {
+		p.waits, o.err = p.driver.waits.open(p.handle)
+	}
+	waits := p.waits
+	p.handle.portMu.Unlock()
+	return o.err != nil || waits.start(o)
+}
+
 func (p *ringPort) cancel(o *op) bool {
 	if o.ticket == 0 {
-		return p.waits.cancel(o)
+		return true // The kernel knows nothing of what waits by readiness.
 	}
 	d := p.driver
 	d.mu.Lock()
@@ -377,8 +383,11 @@ func (p *ringPort) cancel(o *op) bool {
 	return false
 }
 
+// close has the driver forget the socket. portMu of the handle is held.
 func (p *ringPort) close() {
-	p.waits.close()
+	if p.waits != nil {
+		p.waits.close()
+	}
 	if !p.hasSender.Load() {
 		return
 	}

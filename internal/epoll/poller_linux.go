@@ -11,6 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// most is how many events are taken at a time.
+const most = 128
+
+// longAgo is a deadline that has passed.
+var longAgo = time.Unix(1, 0)
+
 // Poller is an epoll instance. One goroutine at a time may wait or look and read what was found; all else may be
 // called from anywhere.
 type Poller struct {

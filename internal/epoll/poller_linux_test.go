@@ -5,6 +5,7 @@ package epoll_test
 import (
 	"errors"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -29,42 +30,43 @@ func newPoller(t *testing.T) *epoll.Poller {
 }
 
 // told waits and returns what was found.
-func told(t *testing.T, p *epoll.Poller) (found []epoll.Event) {
+func told(t *testing.T, p *epoll.Poller) []epoll.Event {
 	t.Helper()
 	require.NoError(t, p.Wait())
-	for e := range p.Found() {
-		found = append(found, e)
-	}
-	require.Equal(t, len(found) > 0, p.Any())
-	return found
+	return found(t, p)
 }
 
 // looked is told without waiting.
-func looked(t *testing.T, p *epoll.Poller) (found []epoll.Event) {
+func looked(t *testing.T, p *epoll.Poller) []epoll.Event {
 	t.Helper()
 	require.NoError(t, p.Look())
-	for e := range p.Found() {
-		found = append(found, e)
-	}
-	return found
+	return found(t, p)
+}
+
+// found returns what the last Wait or Look has found.
+func found(t *testing.T, p *epoll.Poller) []epoll.Event {
+	t.Helper()
+	events := slices.Collect(p.Found())
+	require.Equal(t, len(events) > 0, p.Any())
+	return events
 }
 
 func TestChangesAreToldOnce(t *testing.T) {
 	p := newPoller(t)
 	a, b := testutil.SocketPair(t, "unix")
 	require.NoError(t, p.Add(a, 7))
-	found := told(t, p)
-	require.Len(t, found, 1, "a socket is writable from the start")
-	require.EqualValues(t, 7, found[0].Name())
-	require.True(t, found[0].CanSend())
-	require.False(t, found[0].CanReceive())
+	events := told(t, p)
+	require.Len(t, events, 1, "a socket is writable from the start")
+	require.EqualValues(t, 7, events[0].Name())
+	require.True(t, events[0].CanSend())
+	require.False(t, events[0].CanReceive())
 	require.Empty(t, looked(t, p), "edge-triggered")
 
 	_, err := unix.Write(b, []byte("x"))
 	require.NoError(t, err)
-	found = told(t, p)
-	require.Len(t, found, 1)
-	require.True(t, found[0].CanReceive())
+	events = told(t, p)
+	require.Len(t, events, 1)
+	require.True(t, events[0].CanReceive())
 
 	require.NoError(t, unix.Shutdown(b, unix.SHUT_WR))
 	require.True(t, told(t, p)[0].CanReceive(), "the end is something to receive")
