@@ -12,8 +12,8 @@ import (
 	"github.com/sockring/uring/internal/testutil"
 )
 
-// TestReactorOfARingKnowsWhoWaits holds that sockets with Go forms alone do not wake the reactor beside the ring.
-func TestReactorOfARingKnowsWhoWaits(t *testing.T) {
+// TestRingTellsItsReactorWhoWaits holds that sockets with Go forms alone do not wake the reactor beside the ring.
+func TestRingTellsItsReactorWhoWaits(t *testing.T) {
 	testutil.Timeout(t, hangLimit)
 	e, err := New(WithBackend(BackendURing))
 	testutil.SkipIfUnsupported(t, err)
