@@ -64,12 +64,6 @@ const (
 	canceling = 1 << 63
 )
 
-// Sizes of the submission queue, in entries: where memory is short the driver is content with fewer.
-const (
-	ringEntries    = 1024
-	ringEntriesMin = 8
-)
-
 func openURing(m *meter) (driver, error) {
 	caps, err := uring.Probe()
 	if engine, refusals := caps.Engine(); engine != uring.EngineURing && engine != uring.EngineURingBundle {
@@ -102,13 +96,7 @@ func openURing(m *meter) (driver, error) {
 // own makes the ring, says how that went, and serves until the driver is closed.
 func (d *ringDriver) own(ready chan<- error) {
 	defer close(d.over)
-	var err error
-	for entries := uint32(ringEntries); ; entries /= 2 {
-		if d.ring, err = uring.New(entries); err == nil || !errors.Is(err, unix.ENOMEM) || entries <= ringEntriesMin {
-			break
-		}
-		d.meter.degraded("smaller submission queue", "entries", entries/2, "error", err)
-	}
+	err := d.setUp()
 	if err == nil {
 		if err = d.listen(); err != nil {
 			err = errors.Join(err, d.ring.Close())
