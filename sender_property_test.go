@@ -62,6 +62,7 @@ func (r testedRing) RequireEmpty(t *rapid.T) {
 func TestSenderBytesAreExact(t *testing.T) {
 	for name, opts := range map[string][]SenderOption{"bundle": nil, "sendmsg": {WithSendmsg()}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // most of the time is spent on waiting for peers
 			sendertest.BytesAreExact(t, testedRing{newTestRing(t, 4), opts})
 		})
 	}

@@ -236,9 +236,15 @@ func newBatchPair(t *rapid.T, b *Batcher) *batchPair {
 // against peers that read, write and go away, and compares every byte and every result. Run it longer with
 // -rapid.checks.
 func TestBatchesAreExact(t *testing.T) {
-	t.Run("2 slots", func(t *testing.T) { batchesAreExact(t, newBatcher(t, 2)) })
-	t.Run("64 slots", func(t *testing.T) { batchesAreExact(t, newBatcher(t, 64)) })
-	t.Run("sendmsg", func(t *testing.T) { batchesAreExact(t, newBatcher(t, 4, WithSyscalls())) })
+	exact := func(size int, opts ...BatchOption) func(t *testing.T) {
+		return func(t *testing.T) {
+			t.Parallel() // most of the time is spent on waiting for peers
+			batchesAreExact(t, newBatcher(t, size, opts...))
+		}
+	}
+	t.Run("2 slots", exact(2))
+	t.Run("64 slots", exact(64))
+	t.Run("sendmsg", exact(4, WithSyscalls()))
 }
 
 func batchesAreExact(t *testing.T, b *Batcher) {

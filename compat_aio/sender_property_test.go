@@ -66,9 +66,13 @@ func requireIdle(t require.TestingT, b *Batcher) {
 // TestSenderBytesAreExact (SPEC C19 to C24, FACTS 16 and 17) is the test of all Senders, with more of them than slots,
 // too.
 func TestSenderBytesAreExact(t *testing.T) {
-	t.Run("one slot", func(t *testing.T) { sendertest.BytesAreExact(t, testedBatcher{newBatcher(t, 1)}) })
-	t.Run("64 slots", func(t *testing.T) { sendertest.BytesAreExact(t, testedBatcher{newBatcher(t, 64)}) })
-	t.Run("sendmsg", func(t *testing.T) {
-		sendertest.BytesAreExact(t, testedBatcher{newBatcher(t, 4, WithSyscalls())})
-	})
+	exact := func(size int, opts ...BatchOption) func(t *testing.T) {
+		return func(t *testing.T) {
+			t.Parallel() // most of the time is spent on waiting for peers
+			sendertest.BytesAreExact(t, testedBatcher{newBatcher(t, size, opts...)})
+		}
+	}
+	t.Run("one slot", exact(1))
+	t.Run("64 slots", exact(64))
+	t.Run("sendmsg", exact(4, WithSyscalls()))
 }

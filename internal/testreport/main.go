@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"time"
 )
 
@@ -30,7 +31,9 @@ func main() {
 // run passes the events of go test to the report until go test ends.
 func run(r *report, args []string) error {
 	// Without -count, go test may answer from its cache, which does not know that the kernel or a sysctl changed.
-	cmd := exec.Command("go", append([]string{"test", "-json", "-count=1"}, args...)...)
+	// Most tests of sockets wait, so that two packages for each processor are no more than keep it busy.
+	packages := fmt.Sprintf("-p=%d", 2*runtime.NumCPU())
+	cmd := exec.Command("go", append([]string{"test", "-json", "-count=1", packages}, args...)...)
 	cmd.Stderr = os.Stderr
 	events, err := cmd.StdoutPipe()
 	if err != nil {
