@@ -152,7 +152,7 @@ func outcomes(room int) (func(n int, err error), <-chan outcome) {
 	return func(n int, err error) { c <- outcome{n, err} }, c
 }
 
-// fill sends until the socket takes no more, and returns how much it took.
+// fill sends until the socket takes no more, and returns how much it took. TCP takes some more in a moment.
 func fill(t testing.TB, s *Socket) (n int) {
 	t.Helper()
 	p := make([]byte, 4096)
@@ -164,6 +164,15 @@ func fill(t testing.TB, s *Socket) (n int) {
 			return n
 		}
 	}
+}
+
+// fillUp is fill until TCP, too, takes no more before the peer reads.
+func fillUp(t testing.TB, s *Socket) (n int) {
+	t.Helper()
+	p := make([]byte, 4096)
+	n, err := testutil.Fill(func() (int, error) { return s.TrySend(p, 0) }, s.RawOption)
+	require.ErrorIs(t, err, ErrWouldBlock)
+	return n
 }
 
 // smallBuffers makes a socket hold little.

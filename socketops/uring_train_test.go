@@ -45,7 +45,7 @@ func TestQueuedSendsRideTogether(t *testing.T) {
 			e, d := ringEngine(t)
 			a, b := n.pair(t, e)
 			before := atRest(t, d).stats
-			full := fill(t, a)
+			full := fillUp(t, a)
 			var want []byte
 			const sends = 600
 			told, results := outcomes(sends)
@@ -123,8 +123,7 @@ func TestErrorEndsOneSendOfATrain(t *testing.T) {
 	testutil.Timeout(t, hangLimit)
 	e, d := ringEngine(t)
 	a, b := networks[0].pair(t, e)
-	smallBuffers(t, a)
-	fill(t, a)
+	fillUp(t, a)
 	const sends = 50
 	told, results := outcomes(sends)
 	for range sends {

@@ -83,6 +83,9 @@ func (p *prober) attempt(c *check) error {
 		return errBudget
 	}
 	err := p.once(c)
+	for errors.Is(err, unix.EINTR) && time.Now().Before(p.deadline) { // a call that a signal ended says nothing
+		err = p.once(c)
+	}
 	// Kernels that count rings towards RLIMIT_MEMLOCK may still count those of earlier attempts, which are closed: a
 	// small limit, as containers have it, must not look as if it allowed for no ring at all.
 	for wait := time.Millisecond; p.memory > 0 && p.lacksMemory(err); wait *= 2 {

@@ -13,7 +13,7 @@ import (
 
 func cancelOfTheQueued(t *T) { // B06
 	t.onPairs(network.stream, func(t *T, n network, a, b *socketops.Socket) {
-		filled := t.fill(a)
+		filled := t.fillUp(a)
 		told, results := outcomes(1)
 		a.GoSend([]byte("first"), 0, told)
 		never, nevers := outcomes(1)

@@ -5,6 +5,7 @@ package conformance
 import (
 	"sync"
 
+	"github.com/sockring/uring/internal/testutil"
 	"github.com/sockring/uring/socketops"
 )
 
@@ -38,7 +39,7 @@ func pattern(n int) []byte {
 	return b
 }
 
-// fill sends until the socket takes no more, and returns how many bytes it took.
+// fill sends until the socket takes no more, and returns how many bytes it took. TCP takes some more in a moment.
 func (t *T) fill(s *socketops.Socket) (n int) {
 	t.Helper()
 	p := make([]byte, 4096)
@@ -50,6 +51,15 @@ func (t *T) fill(s *socketops.Socket) (n int) {
 			return n
 		}
 	}
+}
+
+// fillUp is fill until TCP, too, takes no more before the peer reads.
+func (t *T) fillUp(s *socketops.Socket) (n int) {
+	t.Helper()
+	p := make([]byte, 4096)
+	n, err := testutil.Fill(func() (int, error) { return s.TrySend(p, 0) }, s.RawOption)
+	t.is(err, socketops.ErrWouldBlock)
+	return n
 }
 
 // receive receives exactly n bytes of a stream.

@@ -283,7 +283,7 @@ func nNonBlockingSend(t *T) { // N11
 			t.ok(err)
 			t.that(0 < k && k < nTooMuch, "%d bytes are a part", k)
 		}
-		t.fill(a)
+		t.fillUp(a)
 		k, err := a.Send(t.Late(), make([]byte, 4096), 0)
 		t.is(err, socketops.ErrWouldBlock)
 		t.equal(0, k)

@@ -1,0 +1,46 @@
+package probe
+
+import (
+	"errors"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/internal/testutil"
+)
+
+// TestVerdictsSurviveASignalStorm sends the probing thread SIGURG, with which the Go runtime preempts, in bursts that
+// leave no call in peace: one that a signal ended has said nothing about a feature.
+func TestVerdictsSurviveASignalStorm(t *testing.T) {
+	calm := run(t)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	quit, ended := make(chan struct{}), make(chan struct{})
+	go func(pid, tid int) {
+		defer close(ended)
+		for {
+			select {
+			case <-quit:
+				return
+			case <-time.After(5 * time.Millisecond):
+				for start := time.Now(); time.Since(start) < 20*time.Millisecond; {
+					_ = unix.Tgkill(pid, tid, unix.SIGURG)
+				}
+			}
+		}
+	}(unix.Getpid(), unix.Gettid())
+	defer func() {
+		close(quit)
+		<-ended
+	}()
+	for range testutil.Fewer(20, 5) {
+		for name, r := range run(t) {
+			var was, is *Refusal
+			require.Equal(t, errors.As(calm[name].Err, &was), errors.As(r.Err, &is), "%s: %v", name, r.Err)
+			require.Equal(t, calm[name].Err == nil, r.Err == nil, "%s: %v", name, r.Err)
+		}
+	}
+}
