@@ -109,7 +109,7 @@ func parse(args []string, stderr io.Writer) (config, error) {
 	flags.StringVar(&cfg.json, "json", "", "write all results to `FILE`")
 	flags.StringVar(&cfg.docs, "docs", "", "write what was found out about the kernels into the page `FILE`")
 	flags.StringVar(&cfg.from, "from", "", "run nothing: take the results that -json wrote to `FILE`")
-	flags.IntVar(&cfg.guests, "guests", 2, "how many guests run at a time; each has two processors and 2 GiB")
+	flags.IntVar(&cfg.guests, "guests", 3, "how many guests run at a time; each has two processors and 2 GiB")
 	flags.DurationVar(&cfg.limit, "limit", 12*time.Minute, "the longest that a guest may take")
 	flags.DurationVar(&cfg.timeout, "timeout", 6*time.Minute, "the longest that the tests of a package may take")
 	flags.BoolVar(&cfg.fetch, "fetch", false, "look for newer kernels than those in .cache/")

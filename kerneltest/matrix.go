@@ -147,12 +147,15 @@ func (m *machine) all(ctx context.Context, jobs []job) []result.Run {
 	return runs
 }
 
-// one runs one guest, and once more where the emulator broke it.
+// attempts is how often a guest is run, at most, that the emulator breaks.
+const attempts = 3
+
+// one runs one guest, and again where the emulator broke it.
 func (m *machine) one(ctx context.Context, j job) result.Run {
 	name := string(j.kernel.Line) + " " + string(j.mode)
 	start := time.Now()
 	run, done := m.boot(ctx, name, j)
-	if m.accel == vm.TCG && result.EmulatorFault(run.Log) {
+	for try := 1; try < attempts && m.accel == vm.TCG && result.EmulatorFault(run.Log); try++ {
 		m.progress.say(name, "is broken by the emulator: once more", -done)
 		run, done = m.boot(ctx, name, j)
 	}

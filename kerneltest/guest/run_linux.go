@@ -25,10 +25,11 @@ const (
 )
 
 // environment is what tests find besides what the mode adds.
-// KERNELTEST tells them that the machine is theirs to break. Of a property test's random runs -test.short takes a
-// fifth, so that three are left on each kernel in each mode.
+// KERNELTEST tells them that the machine is theirs to break. The collector runs seldom, since it takes a tenth of an
+// emulated processor's time, and other runs of the tests are about it. Of a property test's random runs -test.short
+// takes a fifth, so that three are left on each kernel in each mode.
 var environment = []string{
-	"PATH=/bin", "HOME=/tmp", "TMPDIR=/tmp", "GOTRACEBACK=all", "KERNELTEST=1",
+	"PATH=/bin", "HOME=/tmp", "TMPDIR=/tmp", "GOTRACEBACK=all", "KERNELTEST=1", "GOGC=400", "GOMEMLIMIT=1GiB",
 	testutil.ChecksVariable + "=15", testutil.EnginesVariable + "=" + testutil.BestEngine,
 }
 
