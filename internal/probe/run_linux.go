@@ -79,11 +79,11 @@ func (p *prober) attempt(c *check) error {
 	if err := p.needed(c); err != nil {
 		return err
 	}
-	if time.Now().After(p.deadline) {
-		return errBudget
-	}
-	err := p.once(c)
-	for errors.Is(err, unix.EINTR) && time.Now().Before(p.deadline) { // a call that a signal ended says nothing
+	var err error = unix.EINTR
+	for errors.Is(err, unix.EINTR) { // A call that a signal ended says nothing.
+		if time.Now().After(p.deadline) {
+			return errBudget
+		}
 		err = p.once(c)
 	}
 	// Kernels that count rings towards RLIMIT_MEMLOCK may still count those of earlier attempts, which are closed: a
