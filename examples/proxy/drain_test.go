@@ -125,10 +125,7 @@ func TestConnectionThatDoesNotFinishIsReset(t *testing.T) {
 		finishes, stays := dialTo(t, pr.at), dialTo(t, pr.at)
 		for range 2 {
 			target := s.take(t)
-			go func() {
-				io.Copy(target, target)
-				target.Close()
-			}()
+			go echo(target)
 		}
 		for _, c := range []io.ReadWriter{finishes, stays} {
 			_, err := io.WriteString(c, "hello")

@@ -100,10 +100,7 @@ func TestManyConnectionsAtOnce(t *testing.T) {
 				if err != nil {
 					return
 				}
-				go func() {
-					io.Copy(c, c)
-					c.Close()
-				}()
+				go echo(c)
 			}
 		}()
 		p := start(t, o, "tcp", s.at)
