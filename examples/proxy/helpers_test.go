@@ -173,6 +173,7 @@ func dialTo(t testing.TB, at endpoint) net.Conn {
 // take accepts a connection.
 func (s server) take(t testing.TB) net.Conn {
 	t.Helper()
+	require.NoError(t, s.Listener.(interface{ SetDeadline(time.Time) error }).SetDeadline(time.Now().Add(patience)))
 	c, err := s.Accept()
 	require.NoError(t, err)
 	t.Cleanup(func() { c.Close() })

@@ -111,6 +111,14 @@ func TestNoMoreDescriptors(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, unix.Close(next))
 	require.NoError(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: uint64(next), Max: limit.Max}))
+	for { // Whoever has closed a lower one since must not have it back either.
+		fd, err := unix.Dup(client)
+		if err != nil {
+			require.ErrorIs(t, err, unix.EMFILE)
+			break
+		}
+		defer unix.Close(fd)
+	}
 	at := &unix.SockaddrInet4{Port: int(p.fronts[0].at.port), Addr: [4]byte{127, 0, 0, 1}}
 	require.NoError(t, unix.Connect(client, at))
 	eventually(t, "there are none", func() bool { return p.errorsOf("accept TooManyOpenSockets") > 0 })
