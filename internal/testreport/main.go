@@ -33,7 +33,9 @@ func run(r *report, args []string) error {
 	// Without -count, go test may answer from its cache, which does not know that the kernel or a sysctl changed.
 	// Most tests of sockets wait, so that two packages for each processor are no more than keep it busy.
 	packages := fmt.Sprintf("-p=%d", 2*runtime.NumCPU())
-	cmd := exec.Command("go", append([]string{"test", "-json", "-count=1", packages}, args...)...)
+	// Whoever wants vet runs it once, and not with each way to build the tests; nobody debugs their binaries.
+	flags := []string{"test", "-json", "-count=1", "-vet=off", "-ldflags=-w", packages}
+	cmd := exec.Command("go", append(flags, args...)...)
 	cmd.Stderr = os.Stderr
 	events, err := cmd.StdoutPipe()
 	if err != nil {
