@@ -185,7 +185,7 @@ func dataComesWithTheConnection(t *T) { // A25
 		t.ok(l.Listen(1))
 		s := t.socket(tcp4)
 		t.ok(s.SetSendBuffer(8 << 10))
-		t.ok(s.SetWriteTimeout(instants))
+		t.ok(s.SetWriteTimeout(aWhile))
 		sent, err := s.ConnectData(t.Late(), at, make([]byte, tooMuch))
 		t.equal(&socketops.OpError{Op: "send", Err: socketops.ErrTimeout}, err)
 		t.that(sent > 0 && sent < tooMuch, "a part was sent")

@@ -115,7 +115,7 @@ func wholeFilesAreSent(t *T) { // A49
 		t.equal(data, t.receive(b, len(data)))
 		t.equal(outcome{len(data), nil}, <-sent)
 
-		t.ok(a.SetWriteTimeout(instants)) // What was sent comes with the error.
+		t.ok(a.SetWriteTimeout(aWhile)) // What was sent comes with the error.
 		n, err = a.SendFile(t.Late(), big, 0, -1)
 		t.is(err, socketops.ErrTimeout)
 		t.that(n > 0 && n < tooMuch, "a part is sent")

@@ -23,6 +23,7 @@ import (
 const (
 	moment   = time.Millisecond
 	instants = 5 * time.Millisecond
+	aWhile   = 250 * time.Millisecond // in which what can be done at once is done, on slow machines too
 )
 
 // kind is the network of a name.

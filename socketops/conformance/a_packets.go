@@ -121,7 +121,7 @@ func packetsAreBrokenOff(t *T) {
 	t.Sub("by the time-out", func(t *T) {
 		a, b := t.socketPair(unix.SOCK_STREAM)
 		t.tight(a, b)
-		t.ok(a.SetWriteTimeout(instants))
+		t.ok(a.SetWriteTimeout(aWhile))
 		n, err := a.SendPackets(t.Late(), list, 0)
 		t.is(err, socketops.ErrTimeout)
 		part(t, b, n, err, "sendfile")
