@@ -13,8 +13,8 @@ import (
 )
 
 // TestVerdictsSurviveASignalStorm sends the probing thread SIGURG, with which the Go runtime preempts, in bursts that
-// leave no call in peace: one that a signal ended has said nothing about a feature. On a slow machine the probe may run
-// out of time.
+// leave no call in peace: one that a signal ended has said nothing about a feature. A slow machine may leave some open,
+// as their time was over, but none because of a signal.
 func TestVerdictsSurviveASignalStorm(t *testing.T) {
 	calm := run(t)
 	runtime.LockOSThread()
@@ -39,12 +39,11 @@ func TestVerdictsSurviveASignalStorm(t *testing.T) {
 	}()
 	for range testutil.Fewer(20, 1) {
 		for name, r := range run(t) {
-			if errors.Is(r.Err, errBudget) {
-				continue
-			}
+			require.NotErrorIs(t, r.Err, unix.EINTR, name)
 			var was, is *Refusal
-			require.Equal(t, errors.As(calm[name].Err, &was), errors.As(r.Err, &is), "%s: %v", name, r.Err)
-			require.Equal(t, calm[name].Err == nil, r.Err == nil, "%s: %v", name, r.Err)
+			if refused := errors.As(r.Err, &is); refused || r.Err == nil { // and not left open for want of time
+				require.Equal(t, errors.As(calm[name].Err, &was), refused, "%s: %v", name, r.Err)
+			}
 		}
 	}
 }
