@@ -10,16 +10,25 @@ import (
 	"github.com/sockring/uring/internal/testutil"
 )
 
-// TestRingWaitsForMemoryOfClosedRings opens engines one after the other where there is locked memory for a few at a
-// time. Kernels that count rings give back what a closed one held after a while only: none may be smaller for that.
-func TestRingWaitsForMemoryOfClosedRings(t *testing.T) {
+// limitMemlock reports whether the test is to go on, in a child process that may lock so much memory.
+func limitMemlock(t *testing.T, user int, bytes uint64) bool {
+	t.Helper()
 	testutil.NeedsOtherUser(t)
 	if !testutil.InChild() {
 		child := testutil.ReExec(t, t.Name())
 		require.Zero(t, child.ExitCode, child.Output)
+		return false
+	}
+	testutil.LimitMemlock(t, user, bytes)
+	return true
+}
+
+// TestRingWaitsForMemoryOfClosedRings opens engines one after the other where there is locked memory for a few at a
+// time. Kernels that count rings give back what a closed one held after a while only: none may be smaller for that.
+func TestRingWaitsForMemoryOfClosedRings(t *testing.T) {
+	if !limitMemlock(t, 54322, 4*ringBytes(ringEntries)) {
 		return
 	}
-	testutil.LimitMemlock(t, 54322, 4*ringBytes(ringEntries))
 	for range 40 {
 		e, r := recorded(t, WithBackend(BackendURing))
 		require.NoError(t, e.Close())
@@ -29,13 +38,9 @@ func TestRingWaitsForMemoryOfClosedRings(t *testing.T) {
 
 // TestRingIsSmallerWhereItCannotFit has so little locked memory that waiting for more would be in vain.
 func TestRingIsSmallerWhereItCannotFit(t *testing.T) {
-	testutil.NeedsOtherUser(t)
-	if !testutil.InChild() {
-		child := testutil.ReExec(t, t.Name())
-		require.Zero(t, child.ExitCode, child.Output)
+	if !limitMemlock(t, 54323, ringBytes(ringEntries/4)) {
 		return
 	}
-	testutil.LimitMemlock(t, 54323, ringBytes(ringEntries/4))
 	e, r := recorded(t, WithBackend(BackendURing))
 	require.NoError(t, e.Close())
 	told := r.take()
