@@ -6,8 +6,9 @@
 // transfer is over. All three share two queues, one for each direction: transfers of a direction leave in the order in
 // which they were asked for, and none delays the other direction.
 //
-// A transfer first makes the plain non-blocking system call, since most complete at once; what would block goes to the
-// engine. Close wakes whoever waits, and returns when the kernel is done with all memory that it was given.
+// A transfer first makes the plain non-blocking system call, since most complete at once. Of what would block, a Go
+// form goes to the engine, and a plain form's goroutine waits in the runtime's poller. Close wakes whoever waits, and
+// returns when the kernel is done with all memory that it was given.
 //
 // # Errors
 //

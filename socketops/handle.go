@@ -33,8 +33,9 @@ type handle struct {
 	idle chan struct{} // closed when the handle is, and nobody uses fd
 	link atomic.Int32  // see Socket.Connected
 
-	portMu sync.Mutex // guards port; taken after a lane's mu
-	port   port       // what the engine knows of the socket, from the first wait on
+	portMu  sync.Mutex              // guards port, and that parking is made once; taken after a lane's mu
+	port    port                    // what the engine knows of the socket, from its first wait there on
+	parking atomic.Pointer[parking] // what the runtime's poller knows of it, from the first wait there on
 
 	watchMu  sync.Mutex // guards watchers; taken last
 	watchers map[*readiness]struct{}
@@ -161,7 +162,13 @@ func (h *handle) abort() {
 
 // closeFD closes the descriptor. The kernel closes it whatever the result, so EINTR is none (N52).
 func (h *handle) closeFD() error {
-	if err := unix.Close(h.fd); err != nil && err != unix.EINTR && err != unix.ECONNRESET {
+	var err error
+	if at := h.parking.Load(); at != nil {
+		err = at.close()
+	} else {
+		err = unix.Close(h.fd)
+	}
+	if err != nil && err != unix.EINTR && err != unix.ECONNRESET {
 		return os.NewSyscallError("close", err)
 	}
 	return nil

@@ -4,18 +4,21 @@ package socketops
 
 import "sync"
 
-// lane is the queue of one direction. Operations leave it in the order in which they came, and the engine has the head
-// alone: several receives in flight would complete last-in first-out, and several sends would overtake each other (B05,
-// N58). Only sends that leave by one request are with the engine together.
+// lane is the queue of one direction. Operations leave it in the order in which they came, and the head alone has its
+// turn, which is to be parked or to be with the engine: several receives in flight would complete last-in first-out,
+// and several sends would overtake each other (B05, N58). Only sends that leave by one request are with the engine
+// together.
 type lane struct {
 	handle *handle
 
 	mu      sync.Mutex // guards what follows, and the fields of queued operations
 	first   *op        // the head, which the engine has where busy is set
 	last    *op
-	busy    bool  // the engine has the head, and perhaps those behind it
+	busy    bool  // the head is parked, or the engine has it and perhaps those behind it
 	event   bool  // the socket became ready while nobody waited for that
 	stopped error // why no operation is admitted any more
+	seated  bool  // a goroutine has the seat, see park.go
+	roused  bool  // and was told to leave it
 
 	deadline deadline
 	stats    DirectionStats
@@ -25,7 +28,7 @@ type lane struct {
 	calling      bool
 }
 
-// push queues an operation, and gives it to the engine where it is the first. mu is held.
+// push queues an operation, whose turn it is where it is the first. mu is held.
 func (l *lane) push(d driver, o *op) {
 	o.lane, o.driver, o.state = l, d, opQueued
 	if l.first == nil {
@@ -38,10 +41,17 @@ func (l *lane) push(d driver, o *op) {
 	l.run()
 }
 
-// run gives the head to the engine, where that is idle. mu is held.
+// run gives the head its turn, where nothing else has that. mu is held.
 func (l *lane) run() {
 	for l.first != nil && !l.busy {
 		o := l.first
+		if l.parks(o) {
+			if o.parked || !l.seated {
+				l.summon(o)
+			}
+			return // or until the seat is free
+		}
+		o.parked = false
 		p, err := l.handle.openPort(o.driver)
 		if err != nil {
 			o.err = err
@@ -60,7 +70,7 @@ func (l *lane) run() {
 	}
 }
 
-// over ends the one operation that the engine has, which has its result. mu is held.
+// over ends the head that has its turn, and its result. mu is held.
 func (l *lane) over(o *op) {
 	l.busy = false
 	l.drop(o)
@@ -84,12 +94,16 @@ func (l *lane) drop(o *op) {
 		l.last = nil
 	}
 	o.next = nil
+	if o.parked {
+		l.roused = true
+		l.handle.parking.Load().rouse(o.kind.direction())
+	}
 	o.settle()
 	l.stats.Queued--
 	l.stats.over(o)
 	o.handle.release()
 	if o.callback == nil {
-		o.ready <- struct{}{}
+		o.tell()
 	} else {
 		l.finish(o)
 	}
@@ -151,7 +165,7 @@ func (l *lane) cancelLocked(o *op, reason error) bool {
 		return true
 	}
 	o.reason = reason
-	if o.state == opInFlight && l.handle.port.cancel(o) {
+	if o.state == opInFlight && (o.parked || l.handle.port.cancel(o)) {
 		l.over(o)
 	}
 	return true
@@ -182,11 +196,11 @@ func (l *lane) stop(reason error) (any bool) {
 	return l.cancelEach(reason)
 }
 
-// waiting returns the operation that waits for the socket to become ready, or pauses, if there is one. What a ring has
-// got is none. mu is held.
+// waiting returns the operation that a reactor attempts when the socket becomes ready or a pause is over, if there is
+// one. What a ring has is none, nor is what is parked. mu is held.
 func (l *lane) waiting() *op {
-	if l.busy && l.first.state == opInFlight && l.first.ticket == 0 {
-		return l.first
+	if o := l.first; l.busy && o.state == opInFlight && o.ticket == 0 && !o.parked {
+		return o
 	}
 	return nil
 }

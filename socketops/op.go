@@ -12,23 +12,26 @@ import (
 // op is one operation of a lane: what it is to do, how far it has come, and who is told when it is over.
 //
 // Until it is queued it belongs to the goroutine that made it; from then on lane.mu guards it, except that the engine
-// has the memory that it names while the state is opInFlight. When it is over it belongs to whom it was handed out.
+// has the memory that it names while the state is opInFlight, unless it is parked. When it is over it belongs to whom
+// it was handed out.
 type op struct {
 	kind  opKind
 	flags int // MSG_ flags of the kernel
 
-	socket *Socket // which is not forgotten while it waits
-	handle *handle // which it keeps open
-	lane   *lane
-	driver driver
-	next   *op
-	state  opState
-	reason error // why it was cancelled, or nil
-	tried  bool  // it was attempted, and has to wait
-	whole  bool  // it is over when all has been transferred, and not before
-	once   bool  // it is over when it would have to wait
-	short  bool  // a part was transferred, and more was to follow
-	peek   bool  // a receive takes nothing: it is over when there is something to receive
+	socket  *Socket // which is not forgotten while it waits
+	handle  *handle // which it keeps open
+	lane    *lane
+	driver  driver
+	next    *op
+	state   opState
+	reason  error // why it was cancelled, or nil
+	parked  bool  // its goroutine has the seat of the lane
+	evicted bool  // the runtime's poller does not serve it
+	tried   bool  // it was attempted, and has to wait
+	whole   bool  // it is over when all has been transferred, and not before
+	once    bool  // it is over when it would have to wait
+	short   bool  // a part was transferred, and more was to follow
+	peek    bool  // a receive takes nothing: it is over when there is something to receive
 
 	complete bool // a receive of a part of a message fails
 
@@ -55,12 +58,14 @@ type op struct {
 	err       error // why not, or nil
 
 	pause    time.Duration // until the next attempt, where no event tells when that can succeed
+	lull     time.Duration // the last pause that was for what a poll goes on to tell and no attempt can: an error queue
 	reminder *time.Timer   // of its end, on engines that wait for readiness
 
-	ready    chan struct{} // told when it is over, where there is no callback
-	callback func(*op)     // called when it is over; the operation is nobody else's then
-	expiry   *time.Timer   // of who waits
-	timer    *time.Timer   // of the Go form
+	bounds   bounds             // of a plain form
+	look     func(uintptr) bool // looks, made once
+	ready    chan struct{}      // told when a plain form has its turn, and when it is over
+	callback func(*op)          // called when a Go form is over; the operation is nobody else's then
+	timer    *time.Timer        // of a Go form
 }
 
 // opKind is what an operation does.
@@ -200,7 +205,12 @@ func (o *op) settle() {
 }
 
 // ops keeps operations for those who wait for them.
-var ops = sync.Pool{New: func() any { return &op{ready: make(chan struct{}, 1)} }}
+var ops = sync.Pool{New: func() any {
+	o := &op{ready: make(chan struct{}, 1)}
+	o.look = o.looks
+	o.bounds.reached = make(chan struct{}, 2)
+	return o
+}}
 
 func newOp(kind opKind, flags int) *op {
 	o := ops.Get().(*op)
@@ -210,10 +220,11 @@ func newOp(kind opKind, flags int) *op {
 
 // recycle gives up an operation that nobody else knows any more.
 func (o *op) recycle() {
-	ready, expiry, more := o.ready, o.expiry, o.msg.iovMore
+	ready, look, bounds, more := o.ready, o.look, o.bounds, o.msg.iovMore
 	clear(more)
 	*o = op{} // which copies nothing: a literal with fields would be made on the stack
-	o.ready, o.expiry, o.msg.iovMore = ready, expiry, more[:0]
+	o.ready, o.look, o.bounds, o.msg.iovMore = ready, look, bounds, more[:0]
+	o.bounds.clear()
 	ops.Put(o)
 }
 

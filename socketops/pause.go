@@ -21,9 +21,12 @@ const (
 func (o *op) rest() {
 	toUnix := o.msg.nameLen > 0 && binary.NativeEndian.Uint16(o.msg.name[:]) == unix.AF_UNIX
 	if toUnix && (o.kind == opSendMsg || o.kind == opConnect) {
-		o.pause = min(max(2*o.pause, pauseMin), pauseMax)
+		o.pause = longer(o.pause)
 	}
 }
+
+// longer returns the length of the pause that follows one of length d, or none.
+func longer(d time.Duration) time.Duration { return min(max(2*d, pauseMin), pauseMax) }
 
 // remind has an operation attempted again when its pause is over, if it has one. mu is held.
 func (l *lane) remind(o *op) {

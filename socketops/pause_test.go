@@ -3,6 +3,8 @@
 package socketops
 
 import (
+	"context"
+	"encoding/binary"
 	"path/filepath"
 	"testing"
 	"time"
@@ -36,12 +38,20 @@ func TestDatagramsWaitForTheReceiversRoom(t *testing.T) {
 			_, err = filler.TrySendTo([]byte("x"), 0, at)
 		}
 		require.ErrorIs(t, err, ErrWouldBlock)
-		sent := make(chan error, 1)
-		go func() {
-			_, err := sender.SendTo(t.Context(), []byte("last"), 0, at)
-			sent <- err
-		}()
-		require.Eventually(t, func() bool { return sender.Stats().Sent.Queued == 1 }, hangLimit, time.Millisecond)
+		sent := make(chan error, 2)
+		first, giveUp := context.WithCancel(t.Context())
+		defer giveUp()
+		for i, ctx := range []context.Context{first, t.Context()} {
+			go func() {
+				_, err := sender.SendTo(ctx, []byte("last"), 0, at)
+				sent <- err
+			}()
+			require.Eventually(t, func() bool { return sender.Stats().Sent.Queued == i+1 }, hangLimit, time.Millisecond)
+		}
+		requireRest(t, e)
+		require.Empty(t, sent)
+		giveUp() // and the second has its turn
+		require.ErrorIs(t, <-sent, context.Canceled)
 		requireRest(t, e)
 		require.Empty(t, sent)
 		p := make([]byte, 4)
@@ -104,5 +114,46 @@ func TestPausesEnd(t *testing.T) {
 		require.Eventually(t, func() bool { return sender.Stats().Sent.Queued == 1 }, hangLimit, time.Millisecond)
 		require.NoError(t, sender.Close())
 		require.ErrorIs(t, <-sent, ErrClosed)
+	})
+}
+
+// An error queue that nobody reads is an event that goes on, and that no attempt has anything to tell of. The socket's
+// send buffer is full here, so that it is the only event: the runtime's poller gives up then, and the engine serves.
+func TestErrorQueuesDoNotKeepTheEngineBusy(t *testing.T) {
+	onEngines(t, func(t *testing.T, e *Engine) {
+		for name, receive := range map[string]func(s *Socket, told func(int, error)){
+			"plain": func(s *Socket, told func(int, error)) {
+				go func() { told(s.Recv(lateContext(t), make([]byte, 9), 0)) }()
+			},
+			"plain message": func(s *Socket, told func(int, error)) {
+				go func() {
+					n, _, _, err := s.RecvFrom(lateContext(t), make([]byte, 9), 0)
+					told(n, err)
+				}()
+			},
+			"Go": func(s *Socket, told func(int, error)) { s.GoRecv(make([]byte, 9), 0, told) },
+			"Go message": func(s *Socket, told func(int, error)) {
+				s.GoRecvMsg([][]byte{make([]byte, 9)}, 0, func(m Msg, err error) { told(m.N, err) })
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				a, b := tcpPair(t, e)
+				stamps := make([]byte, 4)
+				binary.NativeEndian.PutUint32(stamps, unix.SOF_TIMESTAMPING_TX_SCHED|
+					unix.SOF_TIMESTAMPING_SOFTWARE|unix.SOF_TIMESTAMPING_OPT_TSONLY)
+				require.NoError(t, a.SetRawOption(unix.SOL_SOCKET, unix.SO_TIMESTAMPING, stamps))
+				fillUp(t, a)
+				events, err := pollNow(a.current.Load().fd, unix.POLLIN|unix.POLLOUT)
+				require.NoError(t, err)
+				require.EqualValues(t, unix.POLLERR, events)
+				told, results := outcomes(1)
+				receive(a, told)
+				queued(t, a, 1)
+				requireRest(t, e)
+				_, err = b.TrySend([]byte("here"), 0)
+				require.NoError(t, err)
+				require.Equal(t, outcome{4, nil}, <-results)
+			})
+		}
 	})
 }

@@ -10,28 +10,40 @@ import (
 // perform makes an operation in the caller's name: it waits until it is over, and for no longer than ctx, the socket's
 // deadline and the timeout (0 for none) allow. The result is in o, which is the caller's again.
 func (s *Socket) perform(ctx context.Context, o *op, timeout time.Duration) {
-	l := s.begin(ctx, o, s.nonBlocking.Load())
-	if l == nil {
-		return
+	o.bounds.ctx, o.bounds.timeout = ctx, timeout
+	if !s.enter(o) {
+		s.begin(ctx, o, s.nonBlocking.Load())
 	}
-	var expired <-chan time.Time
-	if timeout > 0 {
-		if o.expiry == nil {
-			o.expiry = time.NewTimer(timeout)
-		} else {
-			o.expiry.Reset(timeout)
+	if o.lane != nil { // It was queued.
+		o.wait()
+	}
+}
+
+// wait returns when a plain form is over, which is queued. It parks when its turn has come.
+func (o *op) wait() {
+	defer o.unwatch()
+	for {
+		select {
+		case <-o.ready:
+		default:
+			o.watch()
+			<-o.ready
 		}
-		defer o.expiry.Stop()
-		expired = o.expiry.C
+		parked, over := o.lane.called(o)
+		if parked { // also where it was ended meanwhile, as it has the seat
+			o.lane.park(o)
+		}
+		if over {
+			return
+		}
 	}
+}
+
+// tell has the goroutine of a plain form look what has become of it. Being told twice is as being told once.
+func (o *op) tell() {
 	select {
-	case <-o.ready:
-	case <-ctx.Done():
-		l.cancel(o, ended(ctx))
-		<-o.ready
-	case <-expired:
-		l.cancel(o, ErrTimeout)
-		<-o.ready
+	case o.ready <- struct{}{}:
+	default:
 	}
 }
 

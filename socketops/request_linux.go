@@ -52,15 +52,22 @@ func (o *op) completed(res int) verdict {
 		return o.take(res)
 	}
 	o.polling = false
-	switch {
-	case res < 0 && !(o.pause > 0 && res == -int(unix.ETIME)):
+	if res < 0 && !(o.pause > 0 && res == -int(unix.ETIME)) {
 		return o.take(res)
+	}
+	if o.lull > 0 {
+		o.pause = 0 // The lull is over.
+	}
+	switch {
 	case o.reason != nil:
 		return opDone
 	case o.slow():
 		return opAgain
 	case o.attempt():
 		return opDone
+	case res == unix.POLLERR:
+		o.lull = longer(o.lull)
+		o.pause = o.lull
 	}
 	return opWait
 }

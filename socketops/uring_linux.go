@@ -19,11 +19,9 @@ import (
 // ringDriver is the driver of io_uring. One goroutine, locked to its thread, owns a Ring: it submits what others hand
 // to it and ends what the kernel has completed. All that was handed over since its last look leaves by one system call.
 //
-// The ring has what nobody waits for, the Go forms, and all sends that leave together with those. A plain form keeps a
-// goroutine waiting, which the runtime's poller wakes sooner than a thread that has to be woken first
-// (docs/socketops.md has the figures), so that waits by readiness, as in the other engines.
+// The ring has what nobody waits for, the Go forms, and all sends that leave together with those. Plain forms are
+// parked on every engine: the runtime's poller wakes a goroutine sooner than a thread that has to be woken first.
 type ringDriver struct {
-	waits *reactor      // of the plain forms
 	event int           // an eventfd that ends the wait of the goroutine
 	over  chan struct{} // closed when the goroutine has ended
 	meter *meter
@@ -77,18 +75,11 @@ func openURing(m *meter) (driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("eventfd2: %w", err)
 	}
-	waits, err := newReactor(BackendURing, m)
-	if err != nil {
-		return nil, errors.Join(err, unix.Close(event))
-	}
-	waits.start()
-	d := &ringDriver{
-		waits: waits, event: event, over: make(chan struct{}), meter: m, inFlight: make(map[uint64]*op),
-	}
+	d := &ringDriver{event: event, over: make(chan struct{}), meter: m, inFlight: make(map[uint64]*op)}
 	ready := make(chan error)
 	go d.own(ready)
 	if err := <-ready; err != nil {
-		return nil, errors.Join(err, waits.close(), unix.Close(event))
+		return nil, errors.Join(err, unix.Close(event))
 	}
 	return d, nil
 }
@@ -291,7 +282,6 @@ func (d *ringDriver) fail(reason error) {
 	starts := d.starts
 	d.starts = nil
 	d.mu.Unlock()
-	d.waits.end(reason)
 	err := d.ring.Close() // after it the kernel uses no memory of operations, or it is kept
 	for _, o := range starts {
 		d.inFlight[o.ticket] = o
@@ -314,23 +304,18 @@ func (d *ringDriver) close() error {
 	d.wake()
 	d.mu.Unlock()
 	<-d.over
-	return errors.Join(d.waits.close(), unix.Close(d.event))
+	return unix.Close(d.event)
 }
 
 // ringPort is a socket as a ringDriver knows it.
 type ringPort struct {
 	driver    *ringDriver
 	handle    *handle
-	waits     port        // of the reactor, from the first wait of a plain form on; guarded by handle.portMu
 	train     train       // of sends
 	hasSender atomic.Bool // train has one, as others than the goroutine of the driver see it
 }
 
 func (p *ringPort) start(o *op) bool {
-	if o.callback == nil {
-		o.ticket = 0 // which it has where it has left a train
-		return p.wait(o)
-	}
 	d := p.driver
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -344,22 +329,7 @@ func (p *ringPort) start(o *op) bool {
 	return false
 }
 
-// wait has a plain form wait by readiness. The reactor hears of a socket no sooner: it would be woken by all that Go
-// forms transfer.
-func (p *ringPort) wait(o *op) bool {
-	p.handle.portMu.Lock()
-	if p.waits == nil {
-		p.waits, o.err = p.driver.waits.open(p.handle)
-	}
-	waits := p.waits
-	p.handle.portMu.Unlock()
-	return o.err != nil || waits.start(o)
-}
-
 func (p *ringPort) cancel(o *op) bool {
-	if o.ticket == 0 {
-		return true // The kernel knows nothing of what waits by readiness.
-	}
 	d := p.driver
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -373,9 +343,6 @@ func (p *ringPort) cancel(o *op) bool {
 
 // close has the driver forget the socket. portMu of the handle is held.
 func (p *ringPort) close() {
-	if p.waits != nil {
-		p.waits.close()
-	}
 	if !p.hasSender.Load() {
 		return
 	}

@@ -173,6 +173,8 @@ func table() string {
 	b.WriteString("# The rows of the platform layer\n\n" +
 		"Made by `go generate ./socketops/conformance`, from the rows that the tests run by. A test is run on every\n" +
 		"backend, in whose place `*` stands. What is not there is an explicit error, and the test shows that.\n\n" +
+		"The ways are those of Go forms. A plain form that would block waits in the runtime's poller on every backend,\n" +
+		"and makes its call then.\n\n" +
 		"| way | uring | aio | syscall |\n| --- | --- | --- | --- |\n")
 	for _, w := range ways {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", w.way, w.uring, w.aio, w.syscall)
