@@ -5,6 +5,7 @@ package socketops
 import (
 	"context"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -16,7 +17,13 @@ import (
 	"github.com/sockring/uring/internal/testutil"
 )
 
-func TestMain(m *testing.M) { testutil.Main(m) }
+func TestMain(m *testing.M) {
+	if backend := os.Getenv(serverVariable); backend != "" {
+		serve(Backend(backend))
+		return
+	}
+	testutil.Main(m)
+}
 
 // hangLimit is how long a test may take that is to find out whether something hangs.
 const hangLimit = time.Minute
