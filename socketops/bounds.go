@@ -19,6 +19,15 @@ type bounds struct {
 	reached chan struct{} // told by each that has ended the operation
 }
 
+// bind makes an operation a plain form. What that waits by is made once, as others after it have it.
+func (o *op) bind(ctx context.Context, timeout time.Duration) {
+	if o.ready == nil {
+		o.ready, o.look = make(chan struct{}, 1), o.looks
+		o.bounds.reached = make(chan struct{}, 2)
+	}
+	o.bounds.ctx, o.bounds.timeout = ctx, timeout
+}
+
 // watch has the bounds end an operation, which is queued. To call it again does nothing.
 func (o *op) watch() {
 	b := &o.bounds

@@ -62,8 +62,8 @@ type op struct {
 	reminder *time.Timer   // of its end, on engines that wait for readiness
 
 	bounds   bounds             // of a plain form
-	look     func(uintptr) bool // looks, made once
 	ready    chan struct{}      // told when a plain form has its turn, and when it is over
+	look     func(uintptr) bool // looks of a plain form
 	callback func(*op)          // called when a Go form is over; the operation is nobody else's then
 	timer    *time.Timer        // of a Go form
 }
@@ -205,12 +205,7 @@ func (o *op) settle() {
 }
 
 // ops keeps operations for those who wait for them.
-var ops = sync.Pool{New: func() any {
-	o := &op{ready: make(chan struct{}, 1)}
-	o.look = o.looks
-	o.bounds.reached = make(chan struct{}, 2)
-	return o
-}}
+var ops = sync.Pool{New: func() any { return new(op) }}
 
 func newOp(kind opKind, flags int) *op {
 	o := ops.Get().(*op)

@@ -90,7 +90,7 @@ func TestSeatOfWhatIsEndedOnItsWayIsFree(t *testing.T) { // B06
 		a, b := unixPair(t, e, unix.SOCK_STREAM)
 		o, err := b.newRecv(make([]byte, 1), 0)
 		require.NoError(t, err)
-		o.bounds.ctx = context.Background()
+		o.bind(context.Background(), 0)
 		l := b.begin(context.Background(), o, false)
 		require.True(t, o.parked)
 		l.cancel(o, ErrTimeout)

@@ -10,7 +10,7 @@ import (
 // perform makes an operation in the caller's name: it waits until it is over, and for no longer than ctx, the socket's
 // deadline and the timeout (0 for none) allow. The result is in o, which is the caller's again.
 func (s *Socket) perform(ctx context.Context, o *op, timeout time.Duration) {
-	o.bounds.ctx, o.bounds.timeout = ctx, timeout
+	o.bind(ctx, timeout)
 	if !s.enter(o) {
 		s.begin(ctx, o, s.nonBlocking.Load())
 	}
