@@ -101,6 +101,11 @@ func TestNoMoreDescriptors(t *testing.T) {
 	testutil.Timeout(t, hangLimit)
 	s := serve(t, "unix")
 	p := start(t, options{copy: copyAuto, engine: socketops.BackendSyscall}, "tcp", s.at)
+	defer func() {
+		if t.Failed() {
+			t.Logf("the proxy: %+v", p.snapshot(nil))
+		}
+	}()
 	client, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	require.NoError(t, err)
 	defer unix.Close(client)

@@ -128,11 +128,19 @@ func (r *run) finish(all []worker) {
 		}
 	}
 	r.await()
+	// Both ways at once: where each end of a TCP connection has sent into the other's full buffer, Linux 6.18 drops the
+	// acknowledgements of one, with the segments that carry them, until the other end is read.
+	var drained sync.WaitGroup
 	for _, l := range r.links {
 		for _, w := range l.ways {
-			r.drain(w)
+			drained.Add(1)
+			go func() {
+				defer drained.Done()
+				r.drain(w)
+			}()
 		}
 	}
+	drained.Wait()
 	for _, l := range r.links {
 		for _, s := range l.sides {
 			r.close(s)

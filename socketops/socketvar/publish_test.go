@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -43,8 +44,9 @@ func engine(t *testing.T) *socketops.Engine {
 func TestPublishedFiguresAreShown(t *testing.T) {
 	e, name := engine(t), newName(t)
 	require.NoError(t, Publish(name, e))
-	a, _, err := e.SocketPair(unix.SOCK_STREAM)
+	a, b, err := e.SocketPair(unix.SOCK_STREAM)
 	require.NoError(t, err)
+	defer runtime.KeepAlive([]*socketops.Socket{a, b}) // What is forgotten is closed.
 	_, err = a.Send(t.Context(), make([]byte, 5), 0)
 	require.NoError(t, err)
 	server := httptest.NewServer(expvar.Handler())
