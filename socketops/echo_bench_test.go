@@ -72,16 +72,7 @@ func echo(b *testing.B, pairs int, pair func() (here, there io.ReadWriteCloser))
 		served.Add(2)
 		go func() {
 			defer served.Done()
-			p := make([]byte, benchBytes)
-			for {
-				n, err := there.Read(p)
-				if n == 0 || err != nil {
-					return
-				}
-				if _, err := there.Write(p[:n]); err != nil {
-					return
-				}
-			}
+			echoAll(there, make([]byte, benchBytes))
 		}()
 		go func() {
 			defer served.Done()

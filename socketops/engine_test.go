@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -103,7 +102,7 @@ func worksOn(t *testing.T, from, to *Socket) {
 	t.Helper()
 	told, results := outcomes(1)
 	go func() { told(to.Recv(t.Context(), make([]byte, 9), 0)) }()
-	require.Eventually(t, func() bool { return to.Stats().Received.Queued == 1 }, late, time.Millisecond)
+	queued(t, to, 1)
 	_, err := from.TrySend([]byte("x"), 0)
 	require.NoError(t, err)
 	require.Equal(t, outcome{1, nil}, <-results)

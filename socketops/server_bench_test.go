@@ -98,7 +98,10 @@ func serve(backend Backend) {
 			if err != nil {
 				return
 			}
-			go echoAll(c)
+			go func() {
+				defer c.Close()
+				echoAll(c, make([]byte, 4096))
+			}()
 		}
 	}()
 	_, _ = io.Copy(io.Discard, os.Stdin)
@@ -122,13 +125,11 @@ func echoListener(backend Backend) (net.Listener, error) {
 	return s.Listener(), s.Listen(512)
 }
 
-// echoAll sends back what a connection brings. The buffer is its own: package net would splice.
-func echoAll(c net.Conn) {
-	defer c.Close()
-	p := make([]byte, 4096)
+// echoAll sends back what a connection brings, by a buffer, as package net would splice.
+func echoAll(c io.ReadWriter, p []byte) {
 	for {
 		n, err := c.Read(p)
-		if err != nil {
+		if n == 0 || err != nil {
 			return
 		}
 		if _, err := c.Write(p[:n]); err != nil {
