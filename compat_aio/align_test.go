@@ -76,7 +76,7 @@ func testDirect(t *testing.T, alignmentOf func(*os.File) (Alignment, error)) {
 }
 
 func TestBufferIsAligned(t *testing.T) {
-	for _, align := range []int{0, 1, 2, 512, 4096} {
+	for _, align := range []int{0, 1, 2, 512, 4096, 1 << 16} {
 		for _, n := range []int{0, 1, 511, 512, 5000} {
 			b := Alignment{Memory: align}.Buffer(n)
 			require.Len(t, b, n)
@@ -84,7 +84,8 @@ func TestBufferIsAligned(t *testing.T) {
 				continue // It has no address.
 			}
 			// SAFETY: the address is a number here.
-			require.Zero(t, uintptr(unsafe.Pointer(unsafe.SliceData(b)))%uintptr(max(align, 1)))
+			address := uintptr(unsafe.Pointer(unsafe.SliceData(b)))
+			require.Zero(t, address%uintptr(max(align, os.Getpagesize())))
 		}
 	}
 }
