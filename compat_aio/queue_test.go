@@ -4,7 +4,9 @@ package aio
 
 import (
 	"context"
+	"errors"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -167,4 +169,33 @@ func TestCloseWakesEverybodyAndDrains(t *testing.T) {
 		_, err = q.Poll(make([]*Request, 1))
 		require.ErrorIs(t, err, ErrClosed)
 	})
+}
+
+// TestCloseIsTheReasonWhyNothingIsInFlight has Close take the last request while others are about to look for it.
+func TestCloseIsTheReasonWhyNothingIsInFlight(t *testing.T) {
+	for range 20 {
+		q, err := NewQueue(1)
+		testutil.SkipIfUnsupported(t, err)
+		require.NoError(t, err)
+		armed(t, q)
+		const lookers = 4
+		ends := make(chan error, lookers)
+		var looking sync.WaitGroup
+		looking.Add(lookers)
+		for range lookers {
+			go func() {
+				looking.Done()
+				var err error
+				for err == nil || errors.Is(err, ErrTimeout) { // nil for who gets the request after all
+					_, err = q.WaitTimeout(0, 1, make([]*Request, 1))
+				}
+				ends <- err
+			}()
+		}
+		looking.Wait()
+		require.NoError(t, q.Close())
+		for range lookers {
+			require.ErrorIs(t, <-ends, ErrClosed)
+		}
+	}
 }

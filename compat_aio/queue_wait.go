@@ -56,6 +56,9 @@ func (q *Queue) look(ctx context.Context, deadline time.Time, least int, out []*
 	case n >= least:
 		return n, true, nil
 	case !q.waitWithoutRequests && q.InFlight() == 0:
+		if q.isClosing() { // since, and what was in flight is what closing has drained
+			return n, true, ErrClosed
+		}
 		return n, true, ErrNoRequests
 	case ctx.Err() != nil:
 		return n, true, ctx.Err()
