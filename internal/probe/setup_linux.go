@@ -109,14 +109,19 @@ func tryNoMmap(p *prober) error {
 	return p.create(1, params)
 }
 
-// noMmap prepares the set-up of a ring of one entry in the arena. The kernel wants each part on pages that are next
-// to each other, so that each gets one page.
+// noMmap prepares the set-up of a ring of one entry in memory of ours. The kernel wants each part on pages that are
+// next to each other, so that each gets one page.
+//
+// Ownership: a ring that is closed stores its tail and flags once more when a worker of the kernel takes it apart, some
+// milliseconds later. The pages stay the kernel's until then, so that they are unmapped with the attempt and never
+// handed out again.
 func (p *prober) noMmap(flags uint32) (*cring.Params, error) {
-	mem, err := p.arena()
-	if err != nil {
-		return nil, err
-	}
 	page := os.Getpagesize()
+	mem, err := rawring.NewArena(2 * page)
+	if err != nil {
+		return nil, answeredHelper("mmap", err)
+	}
+	p.later(mem.Free)
 	params := &cring.Params{Flags: flags}
 	params.SQOff.UserAddr = rawring.Addr(&mem.Bytes(page, page)[0])
 	params.CQOff.UserAddr = rawring.Addr(&mem.Bytes(page, page)[0])
