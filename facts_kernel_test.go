@@ -36,7 +36,9 @@ func TestFact23WaitsSurviveSignals(t *testing.T) {
 			}
 		}
 	}()
-	for range rounds {
+	done := 0
+	// A busy machine may let no signal come in time.
+	for limit := time.Now().Add(hangLimit); done < rounds || r.Stats().EINTR == 0 && time.Now().Before(limit); done++ {
 		pollForever(t, r)
 		start := time.Now()
 		_, err := r.SubmitAndWaitTimeout(context.Background(), 1, length)
@@ -49,8 +51,8 @@ func TestFact23WaitsSurviveSignals(t *testing.T) {
 	st := r.Stats()
 	t.Logf("%d entries of the kernel, %d ended by a signal", st.Enters, st.EINTR)
 	require.NotZero(t, st.EINTR)
-	require.EqualValues(t, rounds, st.Submitted)
-	require.Equal(t, rounds, st.InFlight)
+	require.EqualValues(t, done, st.Submitted)
+	require.Equal(t, done, st.InFlight)
 }
 
 // TestFact27AThreadTakesItsRequestsWithIt submits a receive from a thread that then ends: it will not receive.
