@@ -60,15 +60,25 @@ func (f refusedFeature) SinceKernel() (major, minor int) {
 	return f.result.Since.Major, f.result.Since.Minor
 }
 
-// needRing skips the test where there is no io_uring.
-func needRing(t *testing.T) {
+// need skips the test where one of the named features is refused, for the first of them.
+func need(t *testing.T, names ...string) {
 	t.Helper()
-	made := run(t)[IOURingSetup]
-	var refusal *Refusal
-	if errors.As(made.Err, &refusal) {
-		testutil.SkipIfUnsupported(t, refusedFeature{refusal, made})
+	results := run(t)
+	for _, name := range names {
+		var refusal *Refusal
+		if errors.As(results[name].Err, &refusal) {
+			testutil.SkipIfUnsupported(t, refusedFeature{refusal, results[name]})
+		}
+		require.NoError(t, results[name].Err)
 	}
-	require.NoError(t, made.Err)
+}
+
+// newProber makes a prober for attempts of the test's own, which has the thread to itself, as in Run.
+func newProber(t *testing.T) *prober {
+	t.Helper()
+	runtime.LockOSThread()
+	t.Cleanup(runtime.UnlockOSThread)
+	return &prober{facts: system.facts(), deadline: time.Now().Add(time.Minute), results: map[string]Result{}}
 }
 
 // present returns those of the named features that this kernel has, as the others say nothing new when something is in
@@ -352,11 +362,9 @@ func TestBudgetEndsTheProbe(t *testing.T) {
 
 // TestAttemptCleansUpAfterASilentKernel leaves a request in flight, as an attempt does whose answer does not come.
 func TestAttemptCleansUpAfterASilentKernel(t *testing.T) {
-	needRing(t)
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	need(t, IOURingSetup)
+	p := newProber(t)
 	files := entries(t, "/proc/self/fd")
-	p := &prober{facts: system.facts(), deadline: time.Now().Add(time.Minute), results: map[string]Result{}}
 	err := p.attempt(&check{name: "silent", try: func(p *prober) error {
 		r, _, err := p.shared()
 		if err != nil {

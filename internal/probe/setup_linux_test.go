@@ -2,36 +2,25 @@ package probe
 
 import (
 	"bytes"
-	"errors"
-	"runtime"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
-
-	"github.com/sockring/uring/internal/testutil"
 )
 
 // TestClosedRingKeepsOffTheNextAttempt watches the memory of later attempts after those whose ring lay in memory of
 // ours. The kernel stores the tail and the flags of such a ring long after its descriptor was closed, which cost
 // another attempt four bytes of what it received.
 func TestClosedRingKeepsOffTheNextAttempt(t *testing.T) {
-	needRing(t)
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	p := &prober{facts: system.facts(), deadline: time.Now().Add(time.Minute), results: map[string]Result{}}
+	need(t, IOURingSetup, "IORING_SETUP_NO_MMAP")
+	p := newProber(t)
 	defer p.close()
 	// The memory of all attempts is there before, so that a later mapping cannot be in its place.
 	mem, err := p.arena()
 	require.NoError(t, err)
 	for _, try := range []func(*prober) error{tryNoMmap, tryRegisteredFdOnly} {
-		err := p.attempt(&check{name: "a ring in memory of ours", since: Version{6, 5}, try: try})
-		var refusal *Refusal
-		if errors.As(err, &refusal) {
-			testutil.SkipIfUnsupported(t, refusedFeature{refusal, Result{Name: "IORING_SETUP_NO_MMAP", Since: Version{6, 5}}})
-		}
-		require.NoError(t, err)
+		require.NoError(t, p.attempt(&check{name: "a ring in memory of ours", since: Version{6, 5}, try: try}))
 	}
 	mem.Reset()
 	pattern := bytes.Repeat([]byte{0xaa}, arenaPages*unix.Getpagesize())
