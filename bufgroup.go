@@ -3,14 +3,21 @@ package uring
 import (
 	"errors"
 	"fmt"
+	"os"
+	"runtime"
+	"sync"
 	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/cpu"
-	"golang.org/x/sys/unix"
 
 	"github.com/sockring/uring/cring"
+	"github.com/sockring/uring/internal/race"
+	"github.com/sockring/uring/internal/unix"
 )
+
+// Buffer groups: the ring of entries that the kernel takes buffers from, the memory of those buffers, and what an
+// operation says that got none.
 
 const (
 	bufRingEntriesMax = 32768
@@ -204,11 +211,12 @@ func (g *bufGroup) close() error {
 		return err
 	}
 	g.ring.groups.remove(g)
+	delete(g.ring.slots.rings, g.id)
 	return g.free()
 }
 
-// closed reports whether the group is gone, by its own end or the ring's.
-func (g *bufGroup) closed() bool { return g.entries == nil }
+// closed reports whether the group is gone, by its own end or the ring's, or never was: that of the zero BufRing.
+func (g *bufGroup) closed() bool { return g == nil || g.entries == nil }
 
 func (g *bufGroup) free() error {
 	mem, buffers := g.mem, g.buffers
@@ -236,6 +244,7 @@ type groupSet struct {
 	// for one, and a map takes several times as long.
 	byID   [256]*[256]*bufGroup
 	next   uint16 // where behind groupIDFirst the search for a free id begins
+	others bool   // there may be groups of C code's or of PrepProvideBuffers
 	memory bufRegions
 }
 
@@ -245,6 +254,17 @@ func (s *groupSet) get(id uint16) *bufGroup {
 		return page[id&0xff]
 	}
 	return nil
+}
+
+// source says where a request that names the group gets its buffers.
+func (s *groupSet) source(id uint16) bufferSource {
+	switch {
+	case s.get(id) != nil:
+		return fromGroup
+	case s.others:
+		return fromOthers
+	}
+	return fromNoGroup
 }
 
 // choose returns a free id, or the wished one unless it is taken.
@@ -302,4 +322,263 @@ func (s *groupSet) free() {
 		_ = g.free() // the mapping is ours: munmap of it cannot fail
 	}
 	s.byID = [256]*[256]*bufGroup{}
+}
+
+// mapMemory returns n bytes of zeroed, page-aligned memory outside the Go heap, rounded up to whole pages.
+func mapMemory(n int) ([]byte, error) {
+	page := unix.Getpagesize()
+	n = (n + page - 1) &^ (page - 1)
+	mem, err := unix.Mmap(-1, 0, n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		return nil, fmt.Errorf("uring: map %d bytes: %w", n, os.NewSyscallError("mmap", err))
+	}
+	return mem, nil
+}
+
+// watchedBuffers is the buffer memory under the race detector, which watches the Go heap and no mappings. It stays
+// pinned until it is freed, also where the program lost the Ring.
+var watchedBuffers = struct {
+	sync.Mutex
+	held map[*byte]*runtime.Pinner
+}{held: map[*byte]*runtime.Pinner{}}
+
+// allocBuffers returns n bytes that stay where they are until freeBuffers: mapped, or Go memory under the race
+// detector.
+func allocBuffers(n int) ([]byte, error) {
+	if !race.Enabled {
+		return mapMemory(n)
+	}
+	mem := make([]byte, n)
+	pinner := &runtime.Pinner{}
+	pinner.Pin(&mem[0])
+	watchedBuffers.Lock()
+	defer watchedBuffers.Unlock()
+	watchedBuffers.held[&mem[0]] = pinner
+	return mem, nil
+}
+
+// freeBuffers gives back what allocBuffers returned; nil is fine.
+func freeBuffers(mem []byte) error {
+	if len(mem) == 0 {
+		return nil
+	}
+	// SAFETY: the sanitizer forgets what it was told of the range, before others get the addresses.
+	cring.AsanUnpoison(unsafe.Pointer(&mem[0]), len(mem))
+	if !race.Enabled {
+		return unix.Munmap(mem)
+	}
+	watchedBuffers.Lock()
+	defer watchedBuffers.Unlock()
+	watchedBuffers.held[&mem[0]].Unpin()
+	delete(watchedBuffers.held, &mem[0])
+	return nil
+}
+
+// lendBytes tells the detectors that the kernel may read n bytes at p from now on, and that nobody else may touch
+// them.
+func lendBytes(p unsafe.Pointer, n int) {
+	race.ReadRange(p, n)
+	cring.AsanPoison(p, n)
+}
+
+// regainBytes tells the detectors that n bytes at p, into which the kernel may have written, are the application's
+// again.
+func regainBytes(p unsafe.Pointer, n int) {
+	cring.AsanUnpoison(p, n)
+	race.WriteRange(p, n)
+}
+
+const (
+	// cacheLine is what each buffer begins on: copies from anywhere else are slower.
+	cacheLine = 64
+
+	// Regions begin small, for rings with few buffers, and double what there is. Where that has come to regionsSmall
+	// the next are huge pages.
+	regionMin    = 64 << 10
+	regionsSmall = 512 << 10
+	regionHuge   = 2 << 20
+)
+
+// bufRegions is the buffer memory of a ring's BufRings. Small BufRings share regions and lie close to each other
+// there: a program that sends from hundreds of them in turn then walks through memory in one direction, which
+// processors are made for, where a mapping for each would be a page, and an entry of the TLB, for a few hundred bytes.
+type bufRegions struct {
+	last  *bufRegion // the one with room left, or nil
+	total int        // bytes of all regions that are mapped
+}
+
+// bufRegion is a mapping that is unmapped with the last BufRing in it.
+type bufRegion struct {
+	mem  []byte
+	used int // bytes handed out, from the start
+	live int // BufRings in it
+}
+
+// bufMem is the buffer memory of one BufRing.
+type bufMem struct {
+	bytes  []byte
+	region *bufRegion // nil where the memory is all its own
+}
+
+// alloc returns n bytes that begin on a cache line and stay where they are until free.
+func (s *bufRegions) alloc(n int) (bufMem, error) {
+	if race.Enabled || n > regionHuge/2 {
+		mem, err := allocBuffers(n)
+		return bufMem{bytes: mem}, err
+	}
+	n = (n + cacheLine - 1) &^ (cacheLine - 1)
+	if s.last == nil || n > len(s.last.mem)-s.last.used {
+		if err := s.grow(n); err != nil {
+			return bufMem{}, err
+		}
+	}
+	g := s.last
+	mem := g.mem[g.used : g.used+n : g.used+n]
+	g.used += n
+	g.live++
+	return bufMem{bytes: mem, region: g}, nil
+}
+
+// grow maps another region, with room for n bytes.
+func (s *bufRegions) grow(n int) error {
+	size := regionMin
+	for size < n || size < s.total && size < regionsSmall {
+		size *= 2
+	}
+	if s.total >= regionsSmall {
+		size = regionHuge
+	}
+	mem, err := mapMemory(size)
+	if err != nil {
+		return err
+	}
+	if size == regionHuge {
+		adviseHugePages(mem)
+	}
+	s.last = &bufRegion{mem: mem}
+	s.total += len(mem)
+	return nil
+}
+
+// free gives memory back. What others share stays mapped; the sanitizer watches the part that nobody has any more.
+func (s *bufRegions) free(m bufMem) error {
+	g := m.region
+	if g == nil {
+		return freeBuffers(m.bytes)
+	}
+	if g.live--; g.live > 0 {
+		cring.AsanPoison(unsafe.Pointer(&m.bytes[0]), len(m.bytes)) // SAFETY: only the address is used.
+		return nil
+	}
+	if s.last == g {
+		s.last = nil
+	}
+	s.total -= len(g.mem)
+	return freeBuffers(g.mem)
+}
+
+// bufferSource is where a request has its provided buffers from, as far as this side knew when the kernel took it. The
+// errno alone does not tell an empty group from one that does not exist.
+type bufferSource uint8
+
+const (
+	fromNowhere bufferSource = iota // it wants none
+	fromGroup                       // of this ring
+	fromOthers                      // perhaps a group of C code's or of PrepProvideBuffers
+	fromNoGroup                     // it names a group that the ring does not have
+)
+
+// noGroupENOBUFS is ErrNoBufferGroup where the kernel said ENOBUFS, as it does to a receive.
+var noGroupENOBUFS error = noGroupError{}
+
+type noGroupError struct{}
+
+func (noGroupError) Error() string   { return ErrNoBufferGroup.Error() }
+func (noGroupError) Unwrap() []error { return []error{ErrNoBufferGroup, unix.ENOBUFS} }
+
+// lack is what an operation did not find.
+type lack uint8
+
+const (
+	lackBuffers lack = iota
+	lackGroup
+	lackGroupENOBUFS
+)
+
+// bufferErrors are the errors of operations that found no buffer, made in advance: a receiver that runs out of buffers
+// meets them often.
+var bufferErrors = func() (all [3][len(opNames)]error) {
+	for what, why := range [...]error{
+		lackBuffers: ErrNoBuffers, lackGroup: ErrNoBufferGroup, lackGroupENOBUFS: noGroupENOBUFS,
+	} {
+		for op := range opNames {
+			all[what][op] = os.NewSyscallError(opNames[op], why)
+		}
+	}
+	return all
+}()
+
+// bufferError is the error of an operation that found no provided buffer, or nil where it failed for another reason. An
+// operation that has a buffer may meet an ENOBUFS or ENOENT of the network.
+func (c CQE) bufferError() error {
+	if c.from == fromNowhere || c.Flags&CQEBuffer != 0 || int(c.op) >= len(opNames) {
+		return nil
+	}
+	switch errno := unix.Errno(-c.Res); {
+	case errno == unix.ENOBUFS && c.from == fromNoGroup:
+		return bufferErrors[lackGroupENOBUFS][c.op]
+	case errno == unix.ENOBUFS:
+		return bufferErrors[lackBuffers][c.op]
+	case errno == unix.ENOENT && c.from != fromGroup:
+		return bufferErrors[lackGroup][c.op]
+	}
+	return nil
+}
+
+// provision is what is known of the buffers of a BufRing.
+type provision struct {
+	size        int
+	incremental bool
+}
+
+// provided notes what a group has to give, for Prep to refuse what cannot work.
+func (t *slotTable) provided(group uint16, p provision) {
+	if t.rings == nil {
+		t.rings = map[uint16]provision{}
+	}
+	t.rings[group] = p
+}
+
+// cannotReceive says why a receive into provided buffers could not be accounted for, or could never work.
+func (t *slotTable) cannotReceive(e *cring.SQE) error {
+	if e.Flags&cring.SQEBufferSelect == 0 || e.Opcode != cring.OpRecv && e.Opcode != cring.OpRecvmsg {
+		return nil
+	}
+	ring := t.rings[e.BufIndex]
+	why := ""
+	switch {
+	case e.OpFlags&msgTrunc != 0 && e.Opcode == cring.OpRecv && e.IOPrio&cring.RecvSendBundle != 0:
+		why = "MSG_TRUNC in a bundle: its result would not say what was stored"
+	case !ring.incremental:
+		return nil
+	case e.OpFlags&msgTrunc != 0:
+		why = "MSG_TRUNC with an incremental ring: the kernel would pass over bytes of it that it did not store"
+	case e.OpFlags&msgWaitall != 0:
+		why = "MSG_WAITALL with an incremental ring: the kernel would count the last part of what it stored, only"
+	case e.Opcode == cring.OpRecvmsg && e.IOPrio&cring.RecvMultishot != 0:
+		why = "messages in an incremental ring: a rest shorter than their fixed parts would be EFAULT for ever"
+	default:
+		return nil
+	}
+	return fmt.Errorf("%s: %w", why, unix.EINVAL)
+}
+
+// fits refuses messages whose fixed parts no buffer of the group has room for: each would be EFAULT.
+func (p *prep) fits(group uint16, fixed int) {
+	if p.err != nil {
+		return
+	}
+	if ring, known := p.s.slot.table.rings[group]; known && ring.size < fixed {
+		p.bad(unix.EINVAL, "buffers of %d bytes, of which header, address and control data take %d", ring.size, fixed)
+	}
 }

@@ -1,13 +1,13 @@
 package uring
 
 import (
+	"fmt"
 	"iter"
 	"os"
 	"sync/atomic"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sockring/uring/cring"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // CQE is one completion. It is a copy: it stays valid for as long as it is kept.
@@ -21,16 +21,21 @@ type CQE struct {
 	ID      OpID
 	Foreign bool // the request was queued by C code on the same ring
 
-	op     uint8  // the opcode, for the text of errors
-	bundle bool   // the operation was a bundle: its bytes may lie in many buffers
+	op     uint8 // the opcode, for the text of errors
+	bundle bool  // the operation was a bundle: its bytes may lie in many buffers
+	from   bufferSource
 	group  uint32 // serial of the group that the operation takes buffers from, or 0
 }
 
 // Err returns the operation's error, or nil: an *os.SyscallError around the errno, so that
-// errors.Is(err, unix.ECONNRESET) holds.
+// errors.Is(err, unix.ECONNRESET) holds. Of an operation that found no provided buffer it is ErrNoBuffers where the
+// group is empty, ErrNoBufferGroup where the ring has no such group, and the kernel's errno all the same.
 func (c CQE) Err() error {
 	if c.Res >= 0 {
 		return nil
+	}
+	if err := c.bufferError(); err != nil {
+		return err
 	}
 	return os.NewSyscallError(opName(c.op), unix.Errno(-c.Res))
 }
@@ -45,10 +50,10 @@ func (c CQE) Buffer() (id uint16, ok bool) {
 
 // Completions yields the completions that are there, without waiting and without entering the kernel unless
 // completions are held back there. A loop that is left early loses nothing: what it did not see comes next time.
-// The loop may fill and submit SQEs. From another thread than the owner's it yields nothing.
+// The loop may fill and submit SQEs. To another goroutine than the owner it yields nothing, unless the ring is closed.
 func (r *Ring) Completions() iter.Seq[CQE] {
 	return func(yield func(CQE) bool) {
-		if r.reap() != nil && r.readyAt == len(r.ready) {
+		if _ = r.reap(); !r.readable() {
 			return
 		}
 		for r.readyAt < len(r.ready) {
@@ -63,6 +68,9 @@ func (r *Ring) Completions() iter.Seq[CQE] {
 // for the next call.
 func (r *Ring) Reap(dst []CQE) (int, error) {
 	err := r.reap()
+	if !r.readable() {
+		return 0, err
+	}
 	n := 0
 	for n < len(dst) && r.readyAt < len(r.ready) {
 		dst[n] = r.takeReady()
@@ -77,6 +85,9 @@ func (r *Ring) Reap(dst []CQE) (int, error) {
 // Ready returns how many completions Reap or Completions would give now.
 func (r *Ring) Ready() int {
 	_ = r.reap() // what was reaped before still counts, also on a closed ring
+	if !r.readable() {
+		return 0
+	}
 	return len(r.ready) - r.readyAt
 }
 
@@ -97,7 +108,7 @@ func (r *Ring) reap() error {
 		return err
 	}
 	r.drainCQ()
-	for tries := 0; r.heldBack(); {
+	for tries := (attempts{}); r.heldBack(); {
 		before := *r.c.CQHead
 		if err := r.getEvents(&tries); err != nil {
 			return err
@@ -118,10 +129,9 @@ func (r *Ring) heldBack() bool {
 }
 
 // getEvents enters the kernel once for what it holds back: CQEs that did not fit, and task work.
-func (r *Ring) getEvents(tries *int) error {
+func (r *Ring) getEvents(tries *attempts) error {
 	r.noteOverflow()
-	r.stats.Enters++
-	err := r.resumable(r.c.Enter(0, 0, r.enterFlags|cring.EnterGetEvents), tries)
+	err := r.resumable(r.enter(0, r.enterFlags|cring.EnterGetEvents), tries)
 	r.drainCQ()
 	return err
 }
@@ -131,6 +141,11 @@ func (r *Ring) getEvents(tries *int) error {
 // kernel's order. Where it panics, the rest comes next time.
 func (r *Ring) drainCQ() {
 	r.takeCQEs()
+	r.serveBatch()
+}
+
+// serveBatch serves what was taken.
+func (r *Ring) serveBatch() {
 	if r.serving {
 		return
 	}
@@ -179,7 +194,7 @@ func (r *Ring) serve(raw *cring.CQE) {
 		r.stats.Stale++
 		return
 	}
-	c.Data, c.Data64, c.op, c.bundle = s.data, s.data64, s.op, s.bundle
+	c.Data, c.Data64, c.op, c.bundle, c.from = s.data, s.data64, s.op, s.bundle, s.from
 	if s.group != nil {
 		c.group = s.group.serial
 	}
@@ -200,4 +215,30 @@ func (r *Ring) deliver(c CQE, owner completer, dropped bool) {
 	default:
 		r.ready = append(r.ready, c)
 	}
+}
+
+// Reaped takes a completion of Go's that C code on the ring has reaped: the three fields of its struct io_uring_cqe,
+// copied before io_uring_cqe_seen(3). It comes out of Completions as if Go had reaped it, and what belongs to a Sender
+// or a call goes there. Hand completions over in the order in which they were reaped, before Go reaps others.
+//
+// User data without bit 63 is C's own: unix.EINVAL. A completion of an operation that has ended, or that was handed
+// over already, is counted as Stats.Stale and gives unix.ENOENT. Nothing can tell whether a completion was made up.
+func (r *Ring) Reaped(userData uint64, res int32, flags uint32) error {
+	if err := r.owned(); err != nil {
+		return err
+	}
+	r.accountSubmitted() // C code may have submitted it
+	switch {
+	case userData == userDataTimeout:
+		return nil // liburing's own: nobody waits for it
+	case userData&userDataOurs == 0:
+		return fmt.Errorf("uring: reaped: completion with user data %#x is not Go's: %w", userData, unix.EINVAL)
+	case userData&userDataSilent == 0 && r.slots.find(userData) == nil:
+		r.stats.Stale++
+		return fmt.Errorf("uring: reaped: operation %#x has ended: %w", userData, unix.ENOENT)
+	}
+	r.batch = append(r.batch, cring.CQE{UserData: userData, Res: res, Flags: flags})
+	r.cqTaken++
+	r.serveBatch()
+	return nil
 }

@@ -12,4 +12,7 @@
 // Memory that is given to the kernel stays allocated and in place until the kernel is done with it, whatever the
 // program drops, cancels or closes. What a kernel, a container or a build cannot do is an error that is
 // errors.ErrUnsupported and says what is missing.
+//
+// Bad arguments are errors before anything reaches the kernel, nil contexts and options among them, and a zero value is
+// a closed one. A method of a nil pointer panics, but for those of a nil SQE, which are errors.
 package uring

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"syscall"
+
+	"github.com/sockring/uring/internal/unix"
 )
 
 // Errors that name a state of the library rather than a result of the kernel. A kernel result is an
@@ -30,12 +33,19 @@ var (
 	ErrBufferOwned = errors.New("uring: buffer is owned by the kernel")
 
 	// ErrNoBuffers occurs when an operation wanted a provided buffer and its group had none left. It is
-	// unix.ENOBUFS, yet an ENOBUFS of the network is not ErrNoBuffers.
+	// unix.ENOBUFS, yet an ENOBUFS of the network is not ErrNoBuffers. Give buffers back and prepare it anew.
 	ErrNoBuffers error = &sentinelError{"uring: no buffers left in group", syscall.ENOBUFS}
 
 	// ErrNoBufferGroup occurs when an operation names a buffer group that the ring does not have. It is
-	// unix.ENOENT.
+	// unix.ENOENT, and unix.ENOBUFS where the kernel says that. On a ring that C code shares, or with buffers of
+	// PrepProvideBuffers, nobody can tell an ENOBUFS for a missing group from an empty one: it is ErrNoBuffers.
 	ErrNoBufferGroup error = &sentinelError{"uring: no such buffer group", syscall.ENOENT}
+)
+
+// What is refused before it is used, wherever it is passed.
+var (
+	errNilOption  error = &sentinelError{"uring: nil option", syscall.EINVAL}
+	errNilContext error = &sentinelError{"uring: nil context", syscall.EINVAL}
 )
 
 // sentinelError is a comparable error value with its own text that also counts as another error.
@@ -102,3 +112,8 @@ func (e *UnsupportedError) Is(target error) bool {
 
 // Unwrap returns the error of the attempt, or nil.
 func (e *UnsupportedError) Unwrap() error { return e.Err }
+
+// opError wraps a kernel result as package os does.
+func opError(op string, errno int) error {
+	return os.NewSyscallError(op, unix.Errno(errno))
+}

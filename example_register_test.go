@@ -186,3 +186,122 @@ func ExampleRing_Probe() {
 	// send: true made up: false
 	// first: true
 }
+
+// A buffer that serves many requests is registered once, and the kernel need not look its pages up for each of them.
+func ExampleRing_RegisterBuffers() {
+	f, remove := tempFile("")
+	defer remove()
+	ring := newRing()
+	defer ring.Close()
+	buffer := []byte("hello")
+	must(ring.RegisterBuffers([][]byte{buffer}))
+	for _, at := range []int64{0, 5} {
+		n, err := perform(ring, func(sqe *uring.SQE) error {
+			return sqe.PrepWriteFixed(int(f.Fd()), buffer, at, 0)
+		})
+		fmt.Println(n, err)
+	}
+	must(ring.UnregisterBuffers())
+	// Output:
+	// 5 <nil>
+	// 5 <nil>
+}
+
+// A server gives each session an index of the table for the time that it lasts.
+func ExampleRing_UpdateBuffers() {
+	f, remove := tempFile("")
+	defer remove()
+	ring := newRing()
+	defer ring.Close()
+	if lacking(ring.RegisterBuffersSparse(2)) {
+		must(ring.RegisterBuffers([][]byte{nil, nil})) // before kernel 5.19
+	}
+	session := []byte("session")
+	n, err := ring.UpdateBuffers(1, [][]byte{session})
+	fmt.Println("updated:", n, err)
+	n, err = perform(ring, func(sqe *uring.SQE) error {
+		return sqe.PrepWriteFixed(int(f.Fd()), session, 0, 1)
+	})
+	fmt.Println("written:", n, err)
+	n, err = ring.UpdateBuffers(1, [][]byte{nil})
+	fmt.Println("updated:", n, err)
+	// Output:
+	// updated: 1 <nil>
+	// written: 7 <nil>
+	// updated: 1 <nil>
+}
+
+// Rings of several threads share one table of buffers, and what the kernel knows of their pages.
+func ExampleRing_CloneBuffers() {
+	f, remove := tempFile("")
+	defer remove()
+	first := newRing()
+	defer first.Close()
+	second := newRing()
+	defer second.Close()
+	buffers := [][]byte{[]byte("shared")}
+	must(first.RegisterBuffers(buffers))
+	if lacking(second.CloneBuffers(first)) {
+		must(second.RegisterBuffers(buffers)) // before kernel 6.12 each ring knows the pages for itself
+	}
+	n, err := perform(second, func(sqe *uring.SQE) error {
+		return sqe.PrepWriteFixed(int(f.Fd()), buffers[0], 0, 0)
+	})
+	fmt.Println(n, err)
+	// Output: 6 <nil>
+}
+
+// Sockets that live long are registered, and the kernel need not look their descriptors up for each request.
+func ExampleRing_RegisterFiles() {
+	near, far := connected()
+	defer unix.Close(near)
+	defer far.Close()
+	next, nextFar := connected()
+	defer unix.Close(next)
+	defer nextFar.Close()
+	ring := newRing()
+	defer ring.Close()
+	send := func(text string) (int, error) {
+		return perform(ring, func(sqe *uring.SQE) error {
+			err := sqe.PrepSend(0, []byte(text), 0) // the table's index 0
+			sqe.FixedFile()
+			return err
+		})
+	}
+	must(ring.RegisterFiles([]int{near, uring.FilesEmpty}))
+	fmt.Println(send("hello"))
+	n, err := ring.UpdateFiles(0, []int{next}) // a connection takes the place of one that ended
+	fmt.Println("updated:", n, err)
+	fmt.Println(send("and again"))
+	must(ring.UnregisterFiles())
+	// Output:
+	// 5 <nil>
+	// updated: 1 <nil>
+	// 9 <nil>
+}
+
+// A server that keeps the first indexes for its listeners leaves the kernel only the others for what it accepts.
+func ExampleRing_RegisterFileAllocRange() {
+	listener, addr := listening()
+	defer unix.Close(listener)
+	ring := withFiles() // eight of them
+	defer ring.Close()
+	ranged := !lacking(ring.RegisterFileAllocRange(4, 4))
+
+	client, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	must(err)
+	defer unix.Close(client)
+	_, err = perform(ring, func(sqe *uring.SQE) error { return sqe.PrepConnect(client, &addr) })
+	must(err)
+	index, err := perform(ring, func(sqe *uring.SQE) error {
+		if !ranged { // before kernel 6.0 the application chooses them all
+			return sqe.PrepAcceptDirect(listener, nil, 0, 4)
+		}
+		return sqe.PrepAcceptDirect(listener, nil, 0, cring.FileIndexAlloc)
+	})
+	if !ranged {
+		index = 4
+	}
+	fmt.Println(index, err)
+	// Output: 4 <nil>
+}

@@ -2,6 +2,7 @@ package uring
 
 import (
 	"fmt"
+	"iter"
 	"math/bits"
 	"strings"
 
@@ -103,4 +104,43 @@ func bitNames(v uint32, names []string) string {
 		}
 	}
 	return strings.Join(parts, "|")
+}
+
+// opNames are the operations by opcode, in the words of the system calls they stand for.
+var opNames = [...]string{
+	"nop", "readv", "writev", "fsync", "read_fixed", "write_fixed", "poll_add", "poll_remove", "sync_file_range",
+	"sendmsg", "recvmsg", "timeout", "timeout_remove", "accept", "async_cancel", "link_timeout", "connect",
+	"fallocate", "openat", "close", "files_update", "statx", "read", "write", "fadvise", "madvise", "send",
+	"recv", "openat2", "epoll_ctl", "splice", "provide_buffers", "remove_buffers", "tee", "shutdown", "renameat",
+	"unlinkat", "mkdirat", "symlinkat", "linkat", "msg_ring", "fsetxattr", "setxattr", "fgetxattr", "getxattr",
+	"socket", "uring_cmd", "send_zc", "sendmsg_zc", "read_multishot", "waitid", "futex_wait", "futex_wake",
+	"futex_waitv", "fixed_fd_install", "ftruncate", "bind", "listen", "recv_zc", "epoll_wait", "readv_fixed",
+	"writev_fixed", "pipe", "nop128", "uring_cmd128",
+}
+
+// opName is how errors call an operation.
+func opName(op uint8) string {
+	if int(op) < len(opNames) {
+		return opNames[op]
+	}
+	return fmt.Sprintf("opcode %d", op)
+}
+
+// Opcodes is a set of operations by their opcodes, such as cring.OpSend.
+type Opcodes [4]uint64
+
+// Has reports whether the opcode is in the set.
+func (o Opcodes) Has(opcode uint8) bool { return o[opcode/64]&(1<<(opcode%64)) != 0 }
+
+func (o *Opcodes) add(opcode uint8) { o[opcode/64] |= 1 << (opcode % 64) }
+
+// All yields the opcodes of the set in ascending order.
+func (o Opcodes) All() iter.Seq[uint8] {
+	return func(yield func(uint8) bool) {
+		for op := range 256 {
+			if o.Has(uint8(op)) && !yield(uint8(op)) {
+				return
+			}
+		}
+	}
 }

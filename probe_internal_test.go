@@ -10,9 +10,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"github.com/sockring/uring/internal/probe"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // fakeRun stands in for the attempts: it counts them, and fails those that fail says.
@@ -202,7 +202,7 @@ func TestEngineIsTheBestThatHasWhatItNeeds(t *testing.T) {
 	}
 }
 
-//go:embed testdata/capabilities.json
+//go:embed internal/probe/testdata/capabilities.json
 var capabilitiesJSONWanted string
 
 func TestCapabilitiesAsJSON(t *testing.T) {

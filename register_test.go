@@ -6,7 +6,10 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"math"
 	"os"
+	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unsafe"
@@ -62,7 +65,7 @@ func TestRegistrationSaysWhoRefusesIt(t *testing.T) { // fault 3
 		require.ErrorIs(t, err, unix.EPERM, name)
 		require.ErrorContains(t, err, "seccomp filter answers EPERM to io_uring_register", name)
 	}
-	require.Empty(t, r.slots.fixed.slots)
+	require.Empty(t, r.fixedBuffers())
 }
 
 func TestRegistrationIsForTheOwnerOfAnOpenRing(t *testing.T) {
@@ -190,7 +193,7 @@ func signals(t testing.TB, fd int) uint64 {
 func TestEventfdIsSignalledByCompletions(t *testing.T) { // fault 94
 	r := newTestRing(t, 4)
 	fd := testEventfd(t)
-	rd, wr := testutil.Pipe(t)
+	rd, _ := testutil.Pipe(t)
 	require.ErrorIs(t, r.RegisterEventfd(rd), unix.EINVAL)
 	require.ErrorIs(t, r.RegisterEventfd(9999), unix.EBADF)
 	require.ErrorIs(t, r.UnregisterEventfd(), unix.ENXIO)
@@ -213,10 +216,11 @@ func TestEventfdIsSignalledByCompletions(t *testing.T) { // fault 94
 
 	need(t, r.RegisterEventfdAsync(fd))
 	require.Zero(t, complete(), "a NOP completes within its submission")
-	queued(t, r, func(s *SQE) error { return s.PrepRead(rd, make([]byte, 4), -1) }).Async()
-	_, err := r.Submit()
+	// A worker reads a file, and only looks at a pipe: one that is still empty then is read by the owner.
+	f, err := os.CreateTemp(t.TempDir(), "")
 	require.NoError(t, err)
-	write(t, wr, "x")
+	defer f.Close()
+	queued(t, r, func(s *SQE) error { return s.PrepRead(int(f.Fd()), make([]byte, 4), 0) }).Async()
 	_, err = r.SubmitAndWait(context.Background(), 1)
 	require.NoError(t, err)
 	// The worker signals after it has posted the completion, which is seen before that on 6.1 now and then.
@@ -359,4 +363,303 @@ func TestProbeTellsTheOperationsOfTheKernel(t *testing.T) {
 			require.Equal(t, f.Supported, known.Has(cring.OpSendZC))
 		}
 	}
+}
+
+func TestRestrictedRing(t *testing.T) { // fault 96
+	r := newTestRing(t, 4, WithDisabled())
+	require.False(t, r.FdRegistered(), "the kernel refuses to enter it")
+	nop(t, r, 1)
+	_, err := r.Submit()
+	require.ErrorIs(t, err, unix.EBADFD)
+	require.ErrorIs(t, r.RegisterRestrictions(), unix.EINVAL)
+	allowed := []Restriction{
+		AllowOp(cring.OpNop), AllowOp(cring.OpPollAdd), AllowSQEFlags(SQEIOLink),
+		AllowRegister(cring.RegisterEnableRings),
+	}
+	if has(t, "IORING_REGISTER_RING_FDS") {
+		allowed = append(allowed, AllowRegister(cring.RegisterRingFds))
+	}
+	need(t, r.RegisterRestrictions(allowed...))
+	require.ErrorIs(t, r.RegisterRestrictions(AllowOp(cring.OpRecv)), unix.EBUSY)
+	require.NoError(t, r.EnableRings())
+	require.ErrorIs(t, r.EnableRings(), unix.EBADFD)
+	require.Equal(t, !r.cfg.plainFd && has(t, "IORING_REGISTER_RING_FDS"), r.FdRegistered())
+	require.NotZero(t, r.Flags()&SetupRDisabled)
+
+	n, err := r.SubmitAndWait(context.Background(), 1) // the NOP from before
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	require.NoError(t, reapAll(r)[0].Err())
+
+	rd, _ := testutil.Pipe(t)
+	recvOp(t, r, rd, make([]byte, 4))
+	queued(t, r, (*SQE).PrepNop).Drain()
+	_, err = r.SubmitAndWait(context.Background(), 2)
+	require.NoError(t, err)
+	for _, c := range reapAll(r) {
+		require.ErrorIs(t, c.Err(), unix.EACCES)
+	}
+	err = r.RegisterFiles([]int{rd})
+	require.ErrorIs(t, err, unix.EACCES)
+	require.NotErrorIs(t, err, ErrUnsupported)
+
+	pollOp(t, r, rd) // Close cancels it all the same
+	_, err = r.Submit()
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	require.ErrorIs(t, reapAll(r)[0].Err(), unix.ECANCELED)
+}
+
+func TestRestrictedRingThatDemandsFlags(t *testing.T) {
+	r := newTestRing(t, 4, WithDisabled())
+	rd, wr := testutil.Pipe(t)
+	require.NoError(t, r.RegisterFiles([]int{rd}))
+	need(t, r.RegisterRestrictions(
+		AllowOp(cring.OpRead), AllowOp(cring.OpPollAdd), RequireSQEFlags(SQEFixedFile),
+		AllowRegister(cring.RegisterEnableRings),
+	))
+	require.NoError(t, r.EnableRings())
+	p := make([]byte, 4)
+	write(t, wr, "abcd")
+	require.EqualValues(t, 4, readFile(t, r, 0, p).Res)
+	queued(t, r, func(s *SQE) error { return s.PrepRead(rd, p, 0) })
+	_, err := r.SubmitAndWait(context.Background(), 1)
+	require.NoError(t, err)
+	require.ErrorIs(t, reapAll(r)[0].Err(), unix.EACCES)
+
+	needs(t, CanCancelAny) // kernels without it refuse cancellations with the flag
+	queued(t, r, func(s *SQE) error { return s.PrepPollAdd(0, unix.POLLIN) }).FixedFile()
+	_, err = r.Submit()
+	require.NoError(t, err)
+	require.NoError(t, r.Close(), "its cancellation has the flag too")
+}
+
+func TestSyncCancel(t *testing.T) { // fault 63
+	r := newTestRing(t, 16)
+	rd, _ := testutil.Pipe(t)
+	rd2, _ := testutil.Pipe(t)
+	err := r.SyncCancel(CancelID(1), 0)
+	testutil.SkipIfUnsupported(t, err)
+	require.ErrorIs(t, err, unix.ENOENT)
+	require.ErrorIs(t, r.SyncCancel(CancelFd(9999), 0), unix.EBADF)
+	require.ErrorIs(t, r.SyncCancel(CancelFd(math.MaxInt), 0), unix.EBADF)
+	require.NoError(t, r.RegisterFiles([]int{rd2}))
+
+	polls := func(n, fd int) (ids []OpID) {
+		for range n {
+			ids = append(ids, pollOp(t, r, fd).ID())
+		}
+		_, err := r.Submit()
+		require.NoError(t, err)
+		return ids
+	}
+	for _, test := range []struct {
+		name string
+		m    func() CancelMatch
+		ends int
+	}{
+		{"by id", func() CancelMatch { return CancelID(polls(3, rd)[1]) }, 1},
+		{"the first on a descriptor", func() CancelMatch { polls(3, rd); polls(2, rd2); return CancelFd(rd) }, 1},
+		{"all on a descriptor", func() CancelMatch { polls(3, rd); polls(2, rd2); return CancelFd(rd).All() }, 3},
+		{"all on a registered file", func() CancelMatch { polls(3, rd); polls(2, rd2); return CancelFixedFile(0).All() }, 2},
+		{"any", func() CancelMatch { polls(3, rd); return CancelAny() }, 3},
+	} {
+		m := test.m()
+		require.NoError(t, r.SyncCancel(m, time.Second), test.name)
+		got := reapAll(r)
+		require.Len(t, got, test.ends, test.name)
+		for _, c := range got {
+			require.ErrorIs(t, c.Err(), unix.ECANCELED, test.name)
+		}
+		if r.Stats().InFlight > 0 {
+			require.NoError(t, r.SyncCancel(CancelAny(), -1), test.name)
+		}
+		reapAll(r)
+		require.Zero(t, r.Stats().InFlight, test.name)
+	}
+}
+
+func TestSyncCancelGivesUpInTime(t *testing.T) { // fault 71
+	needs(t, "IORING_REGISTER_SYNC_CANCEL")
+	if !testutil.InChild() { // which a failure leaves with a thread that cannot be ended
+		child := testutil.ReExec(t, t.Name())
+		require.Zero(t, child.ExitCode, child.Output)
+		return
+	}
+	testutil.Timeout(t, time.Minute)
+	page := newFaultPage(t)
+	rd, wr := testutil.Pipe(t)
+	_, err := unix.Write(wr, make([]byte, len(page.mem)))
+	require.NoError(t, err)
+	r := newTestRing(t, 4)
+	s := queued(t, r, func(s *SQE) error {
+		err := s.PrepRead(rd, page.mem, -1)
+		s.Async()
+		return err
+	})
+	id := s.ID()
+	_, err = r.Submit()
+	require.NoError(t, err)
+	page.awaitFault(t, r)
+	signalStorm(t, r, time.Millisecond)
+	start := time.Now()
+	err = r.SyncCancel(CancelID(id), 20*time.Millisecond)
+	testutil.SkipIfUnsupported(t, err)
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.GreaterOrEqual(t, time.Since(start), 20*time.Millisecond)
+	page.resolve(t)
+	_, err = r.SubmitAndWait(context.Background(), 1)
+	require.NoError(t, err)
+}
+
+// TestRegistrationThatHangsGivesUpInTime has every registration hang until a signal comes, as beside operations in
+// flight on kernels that wait for those: it is given up in the time that Close has, and the ring is as it was.
+func TestRegistrationThatHangsGivesUpInTime(t *testing.T) { // fault 74
+	if !testutil.InChild() { // a filter stays
+		child := testutil.ReExec(t, t.Name())
+		require.Zero(t, child.ExitCode, child.Output)
+		return
+	}
+	testutil.Timeout(t, time.Minute)
+	runtime.LockOSThread() // on which the filter is, and then the ring
+	supervisor := superviseRegister(t)
+	const limit = 20 * time.Millisecond
+	r := newTestRing(t, 8, WithCloseTimeout(limit))
+	rd, wr := testutil.Pipe(t)
+	pollOp(t, r, rd)
+	_, err := r.Submit()
+	require.NoError(t, err)
+	supervisor.hold.Store(true)
+	hung := 0
+	for name, call := range everyRegistration {
+		if name == "RegisterRingFd" || name == "SyncCancel" {
+			continue // these wait for no operations in flight but those that are to be cancelled
+		}
+		before, start := supervisor.held.Load(), time.Now()
+		err := call(r)
+		require.Error(t, err, name)
+		if supervisor.held.Load() == before {
+			continue // refused before the kernel was asked
+		}
+		hung++
+		require.ErrorIs(t, err, os.ErrDeadlineExceeded, name)
+		require.ErrorContains(t, err, "the kernel waits for operations in flight", name)
+		require.GreaterOrEqual(t, time.Since(start), limit, name)
+	}
+	require.Greater(t, hung, 10)
+	require.Empty(t, r.fixedBuffers(), "memory is kept for a table that there is not")
+
+	supervisor.hold.Store(false)
+	write(t, wr, "x")
+	_, err = r.SubmitAndWait(context.Background(), 1)
+	require.NoError(t, err)
+	require.Len(t, reapAll(r), 1)
+	require.NoError(t, r.RegisterEventfd(testEventfd(t)), "with nothing in flight nothing is waited for")
+}
+
+// supervisor answers for the kernel what the calling thread asks of io_uring_register(2), see seccomp_unotify(2).
+type supervisor struct {
+	listener int
+	hold     atomic.Bool  // a call hangs until a signal comes, and is EINTR then; else the kernel gets it
+	held     atomic.Int32 // how many hung
+	stop     atomic.Bool
+}
+
+// notification is a struct seccomp_notif.
+type notification struct {
+	id   uint64
+	rest [9]uint64
+}
+
+// notificationAnswer is a struct seccomp_notif_resp.
+type notificationAnswer struct {
+	id    uint64
+	val   int64
+	error int32
+	flags uint32
+}
+
+// superviseRegister has the calls of the calling thread supervised.
+func superviseRegister(t *testing.T) *supervisor {
+	t.Helper()
+	require.NoError(t, unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+	filter := []unix.SockFilter{
+		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS}, // the number of the call
+		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: unix.SYS_IO_URING_REGISTER, Jf: 1},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_USER_NOTIF},
+		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+	}
+	program := unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}
+	// SAFETY: the address is taken in the argument list, and the kernel copies what is there.
+	listener, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER,
+		unix.SECCOMP_FILTER_FLAG_NEW_LISTENER, uintptr(unsafe.Pointer(&program)))
+	if errno == unix.EBUSY {
+		testutil.Skip(t, testutil.NeedsTracer, "the calls of this process are supervised already")
+	}
+	require.Zero(t, errno)
+	s := &supervisor{listener: int(listener)}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.serve()
+	}()
+	t.Cleanup(func() {
+		s.stop.Store(true)
+		<-ended
+		unix.Close(s.listener)
+	})
+	return s
+}
+
+func (s *supervisor) serve() {
+	for {
+		call, ok := s.receive()
+		if !ok {
+			return
+		}
+		if !s.hold.Load() {
+			s.answer(notificationAnswer{id: call, flags: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE})
+			continue
+		}
+		s.held.Add(1)
+		for s.waits(call) && !s.stop.Load() {
+			time.Sleep(100 * time.Microsecond)
+		}
+		// The signal's handler has run, and the call is made again, as the runtime installs its handlers so.
+		if call, ok = s.receive(); ok {
+			s.answer(notificationAnswer{id: call, error: -int32(unix.EINTR)})
+		}
+	}
+}
+
+// receive waits for a call.
+func (s *supervisor) receive() (id uint64, ok bool) {
+	for !s.stop.Load() {
+		n, _ := unix.Poll([]unix.PollFd{{Fd: int32(s.listener), Events: unix.POLLIN}}, 10)
+		var call notification                                                             // which the kernel wants zeroed
+		if n == 1 && s.ioctl(unix.SECCOMP_IOCTL_NOTIF_RECV, unsafe.Pointer(&call)) == 0 { // SAFETY: see ioctl.
+			return call.id, true
+		}
+	}
+	return 0, false
+}
+
+// notificationWaits is SECCOMP_IOCTL_NOTIF_ID_VALID as all kernels take it.
+const notificationWaits = 0x80082102
+
+// waits reports whether the call still waits for its answer.
+func (s *supervisor) waits(id uint64) bool {
+	return s.ioctl(notificationWaits, unsafe.Pointer(&id)) == 0 // SAFETY: see ioctl.
+}
+
+// answer ends a call, unless a signal has.
+func (s *supervisor) answer(a notificationAnswer) {
+	_ = s.ioctl(unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&a)) // SAFETY: see ioctl.
+}
+
+// ioctl is one with an argument of the size that the request says.
+func (s *supervisor) ioctl(request uintptr, arg unsafe.Pointer) unix.Errno {
+	// SAFETY: the kernel uses the argument during the call only.
+	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(s.listener), request, uintptr(arg))
+	return errno
 }

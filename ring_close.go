@@ -2,7 +2,6 @@ package uring
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -10,23 +9,32 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sockring/uring/cring"
+	"github.com/sockring/uring/internal/unix"
 )
 
-// LeakError says that the kernel did not let go of operations in the time that Close has. Their memory stays
-// allocated and pinned until the process ends, on purpose: freeing it would let the kernel write into foreign
-// memory.
+// LeakError says that the kernel did not let go of operations in the time of WithCloseTimeout. Their memory stays
+// allocated and pinned until it does, on purpose: freeing it would let the kernel read and write foreign memory.
+//
+// From Ring.Close the memory stays so until the process ends. From a call that was to wait for the end of its own
+// request, such as SendZC, it stays the kernel's until the ring has reaped the request's last completion, which it
+// does by itself; the memory must not be written before, and nothing tells when that is but Stats.InFlight.
 type LeakError struct {
-	Operations int // still with the kernel
+	Operations int   // still with the kernel
+	Err        error // why they were not waited for any longer; nil where the time was over
 }
 
 // Error tells how many operations hold memory, and that this is intended.
 func (e *LeakError) Error() string {
-	return fmt.Sprintf("uring: close: the kernel still holds %d operations; their memory is kept until the process ends",
-		e.Operations)
+	text := fmt.Sprintf("uring: the kernel still holds %d operations; their memory is kept for it", e.Operations)
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
 }
+
+// Unwrap returns Err.
+func (e *LeakError) Unwrap() error { return e.Err }
 
 // Is reports whether target is os.ErrDeadlineExceeded: the bounded wait ran out.
 func (e *LeakError) Is(target error) bool { return target == os.ErrDeadlineExceeded }
@@ -38,6 +46,7 @@ type lifetime struct {
 	ending  atomic.Int64  // the thread that tears the ring down; 0 before
 	done    chan struct{} // closed when the ring is torn down
 	err     error         // what Close returns; valid once done is closed
+	stuck   error         // why draining ended early
 }
 
 func (l *lifetime) init() { l.done = make(chan struct{}) }
@@ -60,10 +69,14 @@ func (l *lifetime) result() error {
 // function has returned.
 //
 // Close is bounded by WithCloseTimeout. Where the kernel does not let go, the error is a *LeakError. Where the
-// owner does not come back to the ring, it is os.ErrDeadlineExceeded, and the ring closes when it does.
+// owner does not come back to the ring in that time, it is os.ErrDeadlineExceeded, and the ring closes when it does. An
+// owner that returned without Close on the thread that the program started on never does, and nobody can tell.
 func (r *Ring) Close() error {
+	if r.isZero() {
+		return nil
+	}
 	r.life.closing.Store(true)
-	if gettid() == r.tid {
+	if r.hold.Mine() {
 		r.teardown(true)
 		return r.life.result()
 	}
@@ -79,19 +92,26 @@ func (r *Ring) Close() error {
 	}
 }
 
-// askOwner interrupts the owner until the ring is torn down or the time is over. It reports whether the owner's
-// thread no longer exists.
+// askOwner interrupts the owner until the ring is torn down or the time is over: the owner has as long to come back to
+// the ring as it then has to drain it. It reports whether the owner's thread no longer exists. The thread that a
+// program starts on outlives every goroutine, so that an owner that returned there is waited for in vain.
 func (r *Ring) askOwner() (gone bool) {
-	deadline := time.NewTimer(2 * r.cfg.closeTimeout) // the owner itself may need as long to drain
-	defer deadline.Stop()
+	limit := time.NewTimer(r.cfg.closeTimeout)
+	defer limit.Stop()
+	ending := false
 	for pause := 50 * time.Microsecond; ; pause = min(2*pause, 10*time.Millisecond) {
-		if errors.Is(interrupt(r.tid), unix.ESRCH) {
+		if r.hold.Gone() {
 			return true
 		}
+		if !ending && r.life.ending.Load() != 0 {
+			ending = true
+			limit.Reset(r.cfg.closeTimeout + time.Second)
+		}
+		_ = interrupt(r.tid)
 		select {
 		case <-r.life.done:
 			return false
-		case <-deadline.C:
+		case <-limit.C:
 			return false
 		case <-time.After(pause):
 		}
@@ -122,7 +142,7 @@ func (l *lifetime) kickOn(ctx context.Context, tid int) (stop func()) {
 
 // closeOwned is what the owner's calls do once the ring is closing: the owner tears it down.
 func (r *Ring) closeOwned() error {
-	if gettid() == r.tid {
+	if r.hold.Mine() {
 		r.teardown(true)
 	}
 	return ErrClosed
@@ -153,47 +173,73 @@ func (r *Ring) teardown(owner bool) {
 		}
 		return
 	}
+	// Each step is deferred: a callback of one that panics, or ends the goroutine, keeps none of the others.
 	defer close(r.life.done)
+	drained, closed := r.endFeeders()
+	defer closed()
+	defer r.finish(owner)
+	defer drained()
 	r.cleanup.Stop()
+	defer func() {
+		if owner {
+			r.life.stuck = r.drain()
+		} else {
+			r.abandon()
+		}
+	}()
 	r.withdrawQueued()
-	r.arm = nil
-	if owner {
-		r.drain()
-		defer runtime.UnlockOSThread() // what New locked
-	} else {
-		r.abandon()
-	}
-	r.closeSenders()
+}
+
+// finish ends a ring that has been drained as far as it can be.
+func (r *Ring) finish(owner bool) {
 	if r.slots.live > 0 {
-		r.life.err = &LeakError{Operations: r.slots.live}
+		r.life.err = &LeakError{Operations: r.slots.live, Err: r.life.stuck}
 	}
 	if owner && r.slots.live == 0 {
 		r.unregisterAll()
 	}
 	r.exit(owner)
+	if owner {
+		r.hold.Release()
+		runtime.UnlockOSThread() // what New locked
+	}
 }
 
 // withdrawQueued takes back the SQEs that the kernel has not taken.
 func (r *Ring) withdrawQueued() {
 	r.accountSubmitted()
-	queued := r.queued
-	for _, s := range queued {
-		c, owner, dropped := s.cancelled(), s.owner, s.state == slotDropped
+	ended := make([]ending, 0, len(r.queued))
+	for _, s := range r.queued {
+		ended = append(ended, s.ending())
 		// On an adopted ring entries of C code may lie between ours, so ours stay, as NOPs.
 		*s.sqe.raw = cring.SQE{Opcode: cring.OpNop, Fd: -1, UserData: s.userData()}
 		s.state, s.owner = slotDropped, nil
-		r.deliver(c, owner, dropped)
 	}
-	if r.adopted {
-		return
+	if !r.adopted {
+		for _, s := range r.queued {
+			r.slots.put(s)
+		}
+		r.queued = r.queued[:0]
+		tail := r.taken()
+		*r.c.SQETail, *r.c.SQEHead = tail, tail
+		atomic.StoreUint32(r.c.SQTail, tail)
 	}
-	for _, s := range queued {
-		r.slots.put(s)
+	r.deliverAll(ended)
+}
+
+// ending is the end of an operation that gets no CQE from the kernel, to be delivered once all is accounted for.
+type ending struct {
+	c       CQE
+	owner   completer
+	dropped bool
+}
+
+func (s *slot) ending() ending { return ending{s.cancelled(), s.owner, s.state == slotDropped} }
+
+func (r *Ring) deliverAll(ended []ending) {
+	for _, e := range ended {
+		r.deliver(e.c, e.owner, e.dropped)
 	}
-	r.queued = r.queued[:0]
-	tail := r.taken()
-	*r.c.SQETail, *r.c.SQEHead = tail, tail
-	atomic.StoreUint32(r.c.SQTail, tail)
 }
 
 // abandon resolves the operations of an owner whose thread is gone. The kernel cancelled what the thread had
@@ -204,33 +250,53 @@ func (r *Ring) abandon() {
 	if r.c.Flags&cring.SetupSQPoll != 0 {
 		return
 	}
+	var ended []ending
 	r.slots.each(func(s *slot) {
-		c, owner, dropped := s.cancelled(), s.owner, s.state == slotDropped
+		ended = append(ended, s.ending())
 		r.stats.Completed++
 		r.slots.put(s)
-		r.deliver(c, owner, dropped)
 	})
 	r.queued = r.queued[:0]
+	r.deliverAll(ended)
 }
 
-// drain cancels everything that is in flight and reaps until nothing is, for as long as Close may take.
-func (r *Ring) drain() {
+// drain cancels everything that is in flight and reaps until nothing is, for as long as Close may take. It returns why
+// it gave up before that.
+func (r *Ring) drain() error {
 	end := time.Now().Add(r.cfg.closeTimeout)
 	r.drainCQ()
-	for pause := time.Millisecond; r.slots.live > 0; pause = min(2*pause, 100*time.Millisecond) {
-		if err := r.cancelAll(end); err != nil {
-			return
+	for pause := cancelPauseMin; r.slots.live > 0; pause = min(2*pause, cancelPauseMax) {
+		err := r.cancelAll(end)
+		if err == nil {
+			err = r.drainUntil(time.Now().Add(min(pause, time.Until(end))))
 		}
-		round := time.Now().Add(pause)
-		for r.slots.live > 0 && time.Now().Before(round) {
-			r.c.Wait(1, timespec(time.Until(round)))
-			r.stats.Enters++
-			r.drainCQ()
+		if err != nil && !transient(err) {
+			return err
 		}
-		if time.Now().After(end) {
-			return
+		if !time.Now().Before(end) {
+			return nil
+		}
+		if err != nil {
+			time.Sleep(min(pause, time.Until(end)))
 		}
 	}
+	return nil
+}
+
+// drainUntil reaps until nothing is in flight or the time is there.
+func (r *Ring) drainUntil(end time.Time) error {
+	for tries := (attempts{}); r.slots.live > 0; {
+		left := time.Until(end)
+		if left <= 0 {
+			return nil
+		}
+		ret := r.submitWait(1, timespec(left))
+		r.drainCQ()
+		if err := r.resumable(ret, &tries); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // cancelAll asks the kernel to cancel every operation in flight, one by one: requests of C code on the same ring
@@ -243,11 +309,11 @@ func (r *Ring) cancelAll(end time.Time) error {
 		}
 	})
 	for _, v := range victims {
-		for r.SQSpace() == 0 {
+		for r.sqSpace() == 0 {
 			if _, err := r.submitQueued(); err != nil {
 				return err
 			}
-			if r.SQSpace() > 0 {
+			if r.sqSpace() > 0 {
 				break
 			}
 			if time.Now().After(end) {
@@ -296,12 +362,9 @@ func (r *Ring) exit(owner bool) {
 		}()
 		<-exited
 	}
-	if r.slots.live == 0 && !(r.adopted && r.slots.fixed.registered) {
+	if r.slots.live == 0 && !(r.adopted && r.undo.buffers != nil) {
 		r.slots.release()
 		r.groups.free()
-		if r.slab != nil {
-			_ = r.slab.Close() // refuses while the kernel may read a chunk, and then keeps it
-		}
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/sockring/uring/cring"
 	"github.com/sockring/uring/internal/testutil"
 )
 
@@ -440,4 +441,168 @@ func (p *faultPage) ioctl(t testing.TB, request uintptr, arg *[4]uint64) {
 	// SAFETY: no request of these has a longer argument.
 	_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(p.fd), request, uintptr(unsafe.Pointer(arg)))
 	require.Zero(t, errno)
+}
+
+// tooMuch is more than a socket takes whose peer does not read.
+const tooMuch = 16 << 20
+
+// midway is a call that enters the kernel and, but for one that ends at once, cannot do its work there.
+type midway struct {
+	name    string
+	network string
+	feature string // that the call needs, if any
+	opts    []SenderOption
+	atOnce  bool
+	begin   func(t *testing.T, r *Ring, fd int, s *Sender) (call func() error) // makes what the call needs
+}
+
+// midways are the calls that may be in the kernel when somebody else closes their ring.
+func midways() []midway {
+	ctx, bySendmsg := context.Background(), []SenderOption{WithSendmsg()}
+	handOver := func(t *testing.T, s *Sender) {
+		for range 3 { // which fill the Sender's limit, and are more than the socket takes
+			require.NoError(t, s.HandOver(make([]byte, 300<<10), nil))
+		}
+	}
+	return []midway{
+		{"Send", "unix", "", nil, false, func(_ *testing.T, r *Ring, fd int, _ *Sender) func() error {
+			return func() error { _, err := r.Send(ctx, fd, make([]byte, tooMuch), unix.MSG_WAITALL); return err }
+		}},
+		{"SendZC", "tcp4", CanSendZC, nil, false, func(_ *testing.T, r *Ring, fd int, _ *Sender) func() error {
+			return func() error { _, _, err := r.SendZC(ctx, fd, make([]byte, tooMuch), unix.MSG_WAITALL); return err }
+		}},
+		{"SendBundle", "unix", CanSendBundle, nil, false, func(t *testing.T, r *Ring, fd int, _ *Sender) func() error {
+			b, err := r.NewBufRing(256, 16<<10)
+			require.NoError(t, err)
+			require.NoError(t, b.AddRange(0, 256, 16<<10))
+			b.Publish()
+			return func() error { _, err := r.SendBundle(ctx, fd, b, 0); return err }
+		}},
+		{"Sender.Flush", "unix", "", nil, false, func(t *testing.T, _ *Ring, _ int, s *Sender) func() error {
+			handOver(t, s)
+			return func() error { return s.Flush(ctx) }
+		}},
+		{"Sender.Flush by sendmsg", "unix", "", bySendmsg, false, func(t *testing.T, _ *Ring, _ int, s *Sender) func() error {
+			handOver(t, s)
+			return func() error { return s.Flush(ctx) }
+		}},
+		{"WriteContext without room", "unix", "", nil, false, func(t *testing.T, _ *Ring, _ int, s *Sender) func() error {
+			handOver(t, s)
+			// More than what the socket takes of that leaves room for.
+			return func() error { _, err := s.WriteContext(ctx, make([]byte, 900<<10)); return err }
+		}},
+		{"Sender.Close", "unix", "", nil, false, func(t *testing.T, r *Ring, _ int, s *Sender) func() error {
+			handOver(t, s)
+			_, err := r.Submit()
+			require.NoError(t, err)
+			return s.Close
+		}},
+		{"Ring.Flush", "unix", "", nil, false, func(t *testing.T, r *Ring, _ int, s *Sender) func() error {
+			handOver(t, s)
+			return func() error { return errors.Join(r.Flush(ctx), s.Err()) }
+		}},
+		{"SubmitAndWait", "unix", "", nil, false, func(t *testing.T, r *Ring, fd int, _ *Sender) func() error {
+			recvOp(t, r, fd, make([]byte, 1))
+			return func() error { _, err := r.SubmitAndWait(ctx, 1); return err }
+		}},
+		{"SQE of a full queue", "unix", "", nil, true, func(t *testing.T, r *Ring, fd int, _ *Sender) func() error {
+			for range 8 {
+				recvOp(t, r, fd, make([]byte, 1))
+			}
+			return func() error { _, err := r.SQE(); return err }
+		}},
+	}
+}
+
+// closeMidway makes the call on a ring that another goroutine begins to close at the call's n-th kernel entry, and
+// reports whether it came to that entry. Where it stays in one before, the ring is closed after a moment.
+func closeMidway(t *testing.T, m midway, n int, opts ...Option) (came bool) {
+	runtime.LockOSThread() // the ring's
+	defer runtime.UnlockOSThread()
+	r := newTestRing(t, 8, opts...)
+	fd, peer := testutil.SocketPair(t, m.network)
+	s, err := r.NewSender(fd, m.opts...)
+	require.NoError(t, err)
+	call := m.begin(t, r, fd, s)
+
+	closed := make(chan error, 1)
+	leave := func() {}
+	if m.feature == CanSendZC { // what the kernel has of it is told when its peer has left
+		leave = func() { _ = unix.Shutdown(peer, unix.SHUT_RDWR) }
+	}
+	begin := func() { closed <- r.Close() }
+	moment := time.AfterFunc(100*time.Millisecond, func() { go begin(); leave() })
+	entries := 0
+	r.seam = func(uint32, cring.Timespec) (int, bool) {
+		if entries++; entries == n && moment.Stop() {
+			came = true
+			go begin()
+			for !r.life.closing.Load() {
+				time.Sleep(100 * time.Microsecond)
+			}
+			leave()
+		}
+		return 0, false
+	}
+	err = call()
+	if !m.atOnce {
+		require.Error(t, err)
+	}
+	for !errors.Is(err, ErrClosed) { // the owner comes back to the ring
+		time.Sleep(time.Millisecond)
+		_, err = r.Submit()
+	}
+	require.NoError(t, <-closed)
+	require.Zero(t, r.Stats().InFlight)
+	require.Zero(t, r.slots.live)
+	return came
+}
+
+// TestCloseAtEveryEntryOfACall has another goroutine close the ring at each kernel entry that a call makes: the call
+// returns, what it had is accounted for, and it touches nothing of a ring whose memory is gone.
+func TestCloseAtEveryEntryOfACall(t *testing.T) { // found 1
+	needs(t, CanSetup)
+	testutil.Timeout(t, hangLimit)
+	polled := map[string][]Option{"plain": nil, "SQPOLL": {WithSQPoll(time.Millisecond, -1)}}
+	for _, m := range midways() {
+		t.Run(m.name, func(t *testing.T) {
+			if m.feature != "" {
+				needs(t, m.feature)
+			}
+			for name, opts := range polled {
+				t.Run(name, func(t *testing.T) {
+					n := 1
+					for ; closeMidway(t, m, n, opts...); n++ {
+						require.Less(t, n, 100, "entries of one call")
+					}
+				})
+			}
+		})
+	}
+}
+
+// TestSenderThatAnotherCloseEnds returns the error of the Sender, whose bytes were unsent.
+func TestSenderThatAnotherCloseEnds(t *testing.T) { // found 1
+	needs(t, CanSetup)
+	testutil.Timeout(t, hangLimit)
+	r := newTestRing(t, 8)
+	s, _ := newTestSender(t, r, "unix")
+	require.NoError(t, s.HandOver(make([]byte, 900<<10), nil))
+	_, err := r.Submit()
+	require.NoError(t, err)
+	closed := make(chan error, 1)
+	r.seam = func(uint32, cring.Timespec) (int, bool) {
+		if r.life.closing.Load() {
+			return 0, false
+		}
+		go func() { closed <- r.Close() }()
+		for !r.life.closing.Load() {
+			time.Sleep(100 * time.Microsecond)
+		}
+		return -int(unix.EINTR), true
+	}
+	err = s.Close()
+	require.NoError(t, <-closed)
+	require.Error(t, err, "bytes were left")
+	require.True(t, errors.Is(err, ErrClosed) || errors.As(err, new(*UnsentError)), err)
 }

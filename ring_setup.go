@@ -7,10 +7,9 @@ import (
 	"math/bits"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sockring/uring/cring"
 	"github.com/sockring/uring/internal/probe"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // Limits of io_uring_setup(2).

@@ -4,6 +4,7 @@ package uring
 
 import (
 	"bytes"
+	"context"
 	"log/slog"
 	"os"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -242,10 +244,70 @@ func TestNewPassesOnWhatIsNoVerdictAboutIOUring(t *testing.T) { // fault 5
 				return
 			}
 			testutil.RefuseSyscalls(t, test.errno, unix.SYS_IO_URING_SETUP)
-			_, err := New(4)
-			require.ErrorIs(t, err, test.errno)
-			require.NotErrorIs(t, err, ErrUnsupported)
+			requireNothingKept(t, func() {
+				_, err := New(4)
+				require.ErrorIs(t, err, test.errno)
+				require.NotErrorIs(t, err, ErrUnsupported)
+			})
 		})
+	}
+}
+
+// requireNothingKept holds that a set-up that fails leaves no descriptor and no mapping behind, its goroutine not
+// locked to its thread, and the thread without a hold.
+func requireNothingKept(t *testing.T, fail func()) {
+	t.Helper()
+	fail() // what is done once is done
+	stack := make([]byte, 256)
+	require.NotContains(t, string(stack[:runtime.Stack(stack, false)]), "locked to thread")
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	open, mapped, holds := descriptors(t), ringMappings(t), robustMutexes(t)
+	fail()
+	require.Equal(t, open, descriptors(t))
+	require.Equal(t, mapped, ringMappings(t))
+	require.Equal(t, holds, robustMutexes(t), "the thread has a hold on what there is not")
+}
+
+// descriptors returns what is open, and as what.
+func descriptors(t testing.TB) (open []string) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	require.NoError(t, err)
+	for _, entry := range entries {
+		if target, err := os.Readlink("/proc/self/fd/" + entry.Name()); err == nil {
+			open = append(open, entry.Name()+" "+target)
+		}
+	}
+	return open
+}
+
+// ringMappings returns the mappings of rings.
+func ringMappings(t testing.TB) (mapped []string) {
+	t.Helper()
+	maps, err := os.ReadFile("/proc/self/maps")
+	require.NoError(t, err)
+	for _, line := range strings.Split(string(maps), "\n") {
+		if strings.Contains(line, "io_uring") {
+			mapped = append(mapped, line)
+		}
+	}
+	return mapped
+}
+
+// robustMutexes is how many the calling thread has locked, see get_robust_list(2). A hold is one.
+func robustMutexes(t testing.TB) (n int) {
+	t.Helper()
+	var head, size uintptr
+	// SAFETY: the kernel writes both during the call.
+	_, _, errno := unix.Syscall(unix.SYS_GET_ROBUST_LIST, 0,
+		uintptr(unsafe.Pointer(&head)), uintptr(unsafe.Pointer(&size)))
+	require.Zero(t, errno)
+	for at := head; ; n++ {
+		at = **(**uintptr)(unsafe.Pointer(&at)) // SAFETY: the list is the thread's own, and its end points to its head.
+		if at == head {
+			return n
+		}
 	}
 }
 
@@ -284,7 +346,9 @@ func TestNewLeavesNothingBehindWhenItFails(t *testing.T) { // faults 6 and 14
 		want     unix.Errno
 	}{
 		{"no descriptors left", 4, unix.RLIMIT_NOFILE, func() uint64 { return uint64(lowestFreeFd(t)) }, unix.EMFILE},
-		{"no address space left", 32768, unix.RLIMIT_AS, addressSpace, unix.ENOMEM},
+		{"no address space left", 32768, unix.RLIMIT_AS, func() uint64 { return addressSpace() + 256<<10 }, unix.ENOMEM},
+		// The queues are 1.2 MiB then, and the entries 2 MiB.
+		{"too little for the entries", 32768, unix.RLIMIT_AS, func() uint64 { return addressSpace() + 7<<18 }, unix.ENOMEM},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if !testutil.InChild() {
@@ -295,18 +359,24 @@ func TestNewLeavesNothingBehindWhenItFails(t *testing.T) { // faults 6 and 14
 			if race.Enabled && test.resource == unix.RLIMIT_AS {
 				testutil.Skip(t, testutil.NeedsNoRace, "the race detector maps memory while the program runs")
 			}
-			newTestRing(t, 4) // what is done once is done
+			newTestRing(t, 4) // which locks this goroutine
 			idleThreads(16)
-			free := lowestFreeFd(t)
 			debug.SetGCPercent(-1)
 			var old unix.Rlimit
 			require.NoError(t, unix.Getrlimit(test.resource, &old))
-			require.NoError(t, unix.Setrlimit(test.resource, &unix.Rlimit{Cur: test.limit(), Max: old.Max}))
-			_, err := New(test.entries)
-			require.NoError(t, unix.Setrlimit(test.resource, &old))
-			require.ErrorIs(t, err, test.want)
-			require.NotErrorIs(t, err, ErrUnsupported)
-			require.Equal(t, free, lowestFreeFd(t), "a descriptor is still open")
+			failed := make(chan struct{})
+			go func() {
+				defer close(failed)
+				requireNothingKept(t, func() {
+					limited := unix.Setrlimit(test.resource, &unix.Rlimit{Cur: test.limit(), Max: old.Max})
+					_, err := New(test.entries)
+					require.NoError(t, unix.Setrlimit(test.resource, &old))
+					require.NoError(t, limited)
+					require.ErrorIs(t, err, test.want)
+					require.NotErrorIs(t, err, ErrUnsupported)
+				})
+			}()
+			<-failed
 		})
 	}
 }
@@ -340,7 +410,7 @@ func idleThreads(n int) {
 	ended.Wait()
 }
 
-// addressSpace returns how many bytes the process has mapped, and a little more.
+// addressSpace returns how many bytes the process has mapped.
 func addressSpace() uint64 {
 	statm, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
@@ -350,7 +420,7 @@ func addressSpace() uint64 {
 	for _, c := range strings.Fields(string(statm))[0] {
 		pages = pages*10 + uint64(c-'0')
 	}
-	return pages*uint64(os.Getpagesize()) + 256<<10
+	return pages * uint64(os.Getpagesize())
 }
 
 func TestLostRingIsReportedAndFreesNothing(t *testing.T) { // fault 60
@@ -404,4 +474,81 @@ type lineWriter chan string
 func (w lineWriter) Write(p []byte) (int, error) {
 	w <- string(bytes.Clone(p))
 	return len(p), nil
+}
+
+func TestSQPollCompletesEveryOperationAsItself(t *testing.T) {
+	testutil.Timeout(t, time.Minute)
+	for _, entries := range []uint32{1, 2, 8} {
+		r := newTestRing(t, entries, WithSQPoll(5*time.Millisecond, -1))
+		require.NotZero(t, r.Flags()&SetupSQPoll)
+		ops := testutil.Fewer(500, 100)
+		seen := map[uint64]CQE{}
+		reap := func() {
+			for c := range r.Completions() {
+				require.NotContains(t, seen, c.Data64)
+				seen[c.Data64] = c
+			}
+		}
+		for i := range uint64(ops) { // SQE submits and, where the thread lags behind, waits for room
+			if i%2 == 0 {
+				nop(t, r, i)
+			} else { // ends with EBADF, whose text names the operation
+				recvOp(t, r, -1, make([]byte, 3)).SetData64(i)
+			}
+			if i%7 == 0 {
+				_, err := r.Submit()
+				require.NoError(t, err)
+			}
+			reap()
+		}
+		for len(seen) < ops {
+			_, err := r.SubmitAndWait(context.Background(), 1)
+			require.NoError(t, err)
+			reap()
+		}
+		for i := range uint64(ops) {
+			if i%2 == 0 {
+				require.NoError(t, seen[i].Err())
+				continue
+			}
+			require.EqualError(t, seen[i].Err(), "recv: bad file descriptor")
+		}
+		st := r.Stats()
+		require.EqualValues(t, ops, st.Submitted)
+		require.EqualValues(t, ops, st.Completed)
+		require.Zero(t, st.InFlight)
+		require.Zero(t, st.Stale)
+	}
+}
+
+func TestSQPollWakesTheSleepingThreadForAMinimumWait(t *testing.T) {
+	testutil.Timeout(t, time.Minute)
+	r := newTestRing(t, 4, WithSQPoll(time.Millisecond, -1))
+	needs(t, CanWaitMinTimeout)
+	for r.wakeupFlag() == 0 { // until the polling thread has gone to sleep
+		time.Sleep(time.Millisecond)
+	}
+	nop(t, r, 7)
+	_, err := r.SubmitAndWaitMinTimeout(context.Background(), 1, time.Second, 30*time.Second)
+	require.NoError(t, err)
+	require.Len(t, reapAll(r), 1)
+}
+
+func TestSQPollCloseCancelsWhatIsInFlight(t *testing.T) {
+	needs(t, CanSetup)
+	r, err := New(4, WithSQPoll(time.Millisecond, -1))
+	require.NoError(t, err)
+	rd, _ := testutil.Pipe(t)
+	pollOp(t, r, rd).SetData64(1)
+	_, err = r.Submit()
+	require.NoError(t, err)
+	pollOp(t, r, rd).SetData64(2) // filled, not submitted
+	require.NoError(t, r.Close())
+	got := map[uint64]error{}
+	for _, c := range reapAll(r) {
+		got[c.Data64] = c.Err()
+	}
+	require.Len(t, got, 2)
+	require.ErrorIs(t, got[1], unix.ECANCELED)
+	require.ErrorIs(t, got[2], unix.ECANCELED)
 }

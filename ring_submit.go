@@ -9,9 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sockring/uring/cring"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // ErrIdle occurs when a wait could never end: nothing is in flight, and there is neither a time-out nor a context
@@ -27,6 +26,43 @@ var errTimeout error = &sentinelError{"uring: wait timed out", os.ErrDeadlineExc
 // busyRetriesMax bounds how often a submission is repeated that the kernel has no room or memory for.
 const busyRetriesMax = 100
 
+// An entry that ended with EINTR within briefMax is a brief one. So many in a row are repeated at once; then there are
+// pauses, and a submission of which that took nothing is given up in the end.
+const (
+	briefMax      = 100 * time.Microsecond
+	briefFree     = 100
+	briefTriesMax = 1000
+	endedMax      = 2 * briefFree // of entries with something to take, however long they took
+)
+
+// retryPause is the pause before an entry is repeated that ended at once.
+const retryPause = 100 * time.Microsecond
+
+// attempts counts kernel entries in a row that brought nothing.
+type attempts struct {
+	busy  int       // the kernel lacked memory or room
+	brief int       // a signal ended it as soon as it had begun
+	ended int       // a signal ended it, however long it took
+	last  time.Time // when the last of these was over
+}
+
+// interrupted notes an entry that ended with EINTR, and reports whether it is hopeless to go on submitting. A tracer or
+// a filter may answer so in the kernel's stead, for ever: that must not keep a processor busy.
+func (a *attempts) interrupted() (hopeless bool) {
+	now := time.Now()
+	if now.Sub(a.last) > briefMax {
+		a.brief = 0
+	}
+	a.brief++
+	a.ended++
+	if a.ended > briefFree {
+		time.Sleep(retryPause)
+		now = time.Now()
+	}
+	a.last = now
+	return a.brief > briefTriesMax
+}
+
 // forever is a wait without a limit.
 const forever = time.Duration(-1)
 
@@ -39,7 +75,7 @@ func (r *Ring) Submit() (int, error) {
 		return 0, err
 	}
 	before := r.stats.Submitted
-	err := r.armSenders()
+	err := r.feed()
 	if err == nil {
 		_, err = r.submitQueued()
 	}
@@ -64,6 +100,9 @@ func (r *Ring) SubmitAndWaitTimeout(ctx context.Context, n int, timeout time.Dur
 // completion at all, and after timeout it gives up as SubmitAndWaitTimeout does. minWait is rounded to
 // microseconds, at most some 71 minutes. It needs kernel 6.12 (IORING_FEAT_MIN_TIMEOUT).
 func (r *Ring) SubmitAndWaitMinTimeout(ctx context.Context, n int, minWait, timeout time.Duration) (int, error) {
+	if err := r.owned(); err != nil {
+		return 0, err
+	}
 	if r.Features()&FeatMinTimeout == 0 {
 		return 0, &UnsupportedError{
 			Name: "minimum wait", Missing: "IORING_FEAT_MIN_TIMEOUT", Provider: "kernel 6.12",
@@ -76,6 +115,57 @@ func (r *Ring) SubmitAndWaitMinTimeout(ctx context.Context, n int, minWait, time
 	return r.submitAndWait(ctx, waitSpec{n: n, timeout: max(timeout, 0), minWait: minWait})
 }
 
+// A feeder queues requests of its own: it is asked before whatever submits. A Ring has one for all its Senders.
+type feeder interface {
+	// feed queues what there is, as far as the submission queue has room: then it is ErrSQFull, and feed is called again.
+	feed() error
+
+	// ending says that the ring is being torn down: feed is not called any more, and until closed is called no user code
+	// may run. drained is called once nothing is in flight that could be waited for, closed when the ring is gone.
+	ending() (drained, closed func())
+}
+
+// feed has everything that feeds the ring queue its requests, so that they all leave with this submission.
+func (r *Ring) feed() error {
+	for {
+		err := r.feedWhatFits()
+		if !errors.Is(err, ErrSQFull) {
+			return err
+		}
+		if err := r.makeRoom(); err != nil {
+			return err
+		}
+	}
+}
+
+func (r *Ring) feedWhatFits() error {
+	for _, f := range r.feeders {
+		if err := f.feed(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endFeeders has everything that feeds the ring end with it.
+func (r *Ring) endFeeders() (drained, closed func()) {
+	var drains, closes []func()
+	for _, f := range r.feeders {
+		d, c := f.ending()
+		drains, closes = append(drains, d), append(closes, c)
+	}
+	return func() { callAll(drains) }, func() { callAll(closes) }
+}
+
+// callAll calls each, whatever another does.
+func callAll(calls []func()) {
+	if len(calls) == 0 {
+		return
+	}
+	defer callAll(calls[1:])
+	calls[0]()
+}
+
 // waitSpec is what a wait waits for, and for how long.
 type waitSpec struct {
 	n       int
@@ -86,6 +176,7 @@ type waitSpec struct {
 	// What wait adds when it begins.
 	end, minEnd time.Time
 	limited     bool   // end is set
+	deaf        bool   // nobody can end the wait
 	before      uint64 // CQEs that had left the completion queue, but for those that count
 }
 
@@ -98,11 +189,14 @@ func (r *Ring) submitAndWait(ctx context.Context, w waitSpec) (int, error) {
 	if err := r.owned(); err != nil {
 		return 0, err
 	}
+	if ctx == nil {
+		return 0, errNilContext
+	}
 	if w.n < 0 || w.n > len(r.c.CQEs) {
 		return 0, fmt.Errorf("uring: wait for %d completions of a queue of %d: %w", w.n, len(r.c.CQEs), unix.EINVAL)
 	}
 	before := r.stats.Submitted
-	err := r.armSenders()
+	err := r.feed()
 	if err == nil {
 		err = r.wait(ctx, w)
 	}
@@ -130,7 +224,7 @@ func (r *Ring) wait(ctx context.Context, w waitSpec) error {
 		stop := r.life.kickOn(ctx, r.tid)
 		defer stop()
 	}
-	for tries := 0; ; {
+	for tries := (attempts{}); ; {
 		ret := r.enterWait(&w)
 		r.accountSubmitted()
 		switch {
@@ -171,18 +265,28 @@ func (r *Ring) start(ctx context.Context, w *waitSpec) {
 	if d, ok := ctx.Deadline(); ok && (!w.limited || d.Before(w.end)) {
 		w.end, w.limited = d, true
 	}
+	w.deaf = deaf()
 	w.before = r.cqTaken
 	if !w.fresh {
-		w.before -= uint64(len(r.ready) - r.readyAt)
+		// A panic of user code may have left a part of a batch that is served by the next reap.
+		w.before -= uint64(len(r.ready) - r.readyAt + len(r.batch) - r.batchAt)
 	}
 }
 
-// left is the time until the wait ends, and -1 s where it does not.
+// deafPause is how long a wait stays in the kernel that no signal can end.
+const deafPause = 10 * time.Millisecond
+
+// left is how long the wait may stay in the kernel, and -1 s where that is without a limit.
 func (w *waitSpec) left() cring.Timespec {
-	if !w.limited {
-		return cring.Timespec{Sec: -1}
+	switch {
+	case w.limited && w.deaf:
+		return timespec(min(max(time.Until(w.end), 0), deafPause))
+	case w.limited:
+		return timespec(max(time.Until(w.end), 0))
+	case w.deaf:
+		return timespec(deafPause)
 	}
-	return timespec(max(time.Until(w.end), 0))
+	return cring.Timespec{Sec: -1}
 }
 
 // got is how many completions there are of those that count for w. One that the library serves itself counts as well:
@@ -222,21 +326,55 @@ func waitExpired(ctx context.Context) error {
 	return errTimeout
 }
 
+// seam, where a test has set it, is asked before each kernel entry that waits for n completions for at most d, and may
+// answer in the kernel's stead.
+type seam func(n uint32, d cring.Timespec) (ret int, answered bool)
+
+// entry counts a kernel entry, and shows it to the tests' seam.
+func (r *Ring) entry(n uint32, d cring.Timespec) (ret int, answered bool) {
+	r.stats.Enters++
+	if r.seam == nil {
+		return 0, false
+	}
+	return r.seam(n, d)
+}
+
+// enter is one kernel entry that does not wait. It is made by Go itself and keeps the P.
+func (r *Ring) enter(toSubmit, flags uint32) int {
+	if ret, answered := r.entry(0, cring.Timespec{}); answered {
+		return ret
+	}
+	return r.c.Enter(toSubmit, 0, flags)
+}
+
 // enterWait is one kernel entry that submits and waits. It goes through cgo, which gives up the P meanwhile.
 func (r *Ring) enterWait(w *waitSpec) int {
-	r.stats.Enters++
 	// The kernel counts what lies in the completion queue, and knows nothing of what was taken from it before.
 	n := uint32(max(w.n-int(r.cqTaken-w.before), 0))
 	if w.minWait > 0 {
 		usec := time.Until(w.minEnd).Microseconds()
+		if w.deaf {
+			usec = min(usec, deafPause.Microseconds())
+		}
 		if usec > 0 {
+			if ret, answered := r.entry(n, w.left()); answered {
+				return ret
+			}
 			toSubmit := r.flushSQ()
 			flags := r.enterFlags | r.wakeupFlag() | cring.EnterGetEvents
 			return r.c.WaitMin(toSubmit, n, flags, w.left(), uint32(usec))
 		}
 		n = min(n, 1)
 	}
-	ret := r.c.Wait(n, w.left())
+	return r.submitWait(n, w.left())
+}
+
+// submitWait submits and waits for n completions, for at most d where it is not negative.
+func (r *Ring) submitWait(n uint32, d cring.Timespec) int {
+	ret, answered := r.entry(n, d)
+	if !answered {
+		ret = r.c.Wait(n, d)
+	}
 	r.noteOverflow()
 	return ret
 }
@@ -260,23 +398,29 @@ func (r *Ring) noteOverflow() {
 }
 
 // resumable decides what a kernel entry's result means for a wait that is not over yet: nil to go on.
-func (r *Ring) resumable(ret int, tries *int) error {
+func (r *Ring) resumable(ret int, tries *attempts) error {
 	switch errno := unix.Errno(-ret); {
 	case ret >= 0 || errno == unix.ETIME:
+		*tries = attempts{}
 		return nil
 	case errno == unix.EINTR:
 		// Go preempts the thread with SIGURG at any time. What was submitted stays submitted.
 		r.stats.EINTR++
+		// What is queued is taken before anything is waited for, so a signal has no part in its being there still. A
+		// tracer can have each of these entries take long.
+		if hopeless := tries.interrupted() || tries.ended > endedMax; hopeless && r.sqPending() > 0 {
+			return opError("io_uring_enter", -ret)
+		}
 		return nil
 	case errno == unix.EAGAIN || errno == unix.EBUSY:
 		// The kernel lacks memory, or room in the completion queue: give it ours and try again.
-		*tries++
-		if *tries > busyRetriesMax {
+		tries.busy++
+		if tries.busy > busyRetriesMax {
 			return opError("io_uring_enter", -ret)
 		}
 		r.drainCQ()
-		if *tries > 1 {
-			time.Sleep(100 * time.Microsecond)
+		if tries.busy > 1 {
+			time.Sleep(retryPause)
 		}
 		return nil
 	}
@@ -306,18 +450,8 @@ func (r *Ring) flushSQ() uint32 {
 // submitQueued gives the kernel all filled SQEs, in as many entries as it takes, and returns how many it took.
 func (r *Ring) submitQueued() (int, error) {
 	before := r.stats.Submitted
-	for tries := 0; r.sqPending() > 0; {
-		r.stats.Enters++
-		var ret int
-		if r.c.Flags&cring.SetupSQPoll != 0 {
-			ret = r.c.Submit() // liburing knows when the polling thread needs a wake-up
-		} else {
-			flags := r.enterFlags
-			if r.heldBack() {
-				flags |= cring.EnterGetEvents // while we are there
-			}
-			ret = r.c.Enter(r.flushSQ(), 0, flags)
-		}
+	for tries := (attempts{}); r.sqPending() > 0; {
+		ret := r.submitOnce()
 		moved := r.accountSubmitted()
 		r.noteOverflow()
 		if ret < 0 {
@@ -329,6 +463,21 @@ func (r *Ring) submitQueued() (int, error) {
 		}
 	}
 	return int(r.stats.Submitted - before), nil
+}
+
+// submitOnce is one kernel entry that submits.
+func (r *Ring) submitOnce() int {
+	if r.c.Flags&cring.SetupSQPoll != 0 {
+		if ret, answered := r.entry(0, cring.Timespec{}); answered {
+			return ret
+		}
+		return r.c.Submit() // liburing knows when the polling thread needs a wake-up
+	}
+	flags := r.enterFlags
+	if r.heldBack() {
+		flags |= cring.EnterGetEvents // while we are there
+	}
+	return r.enter(r.flushSQ(), flags)
 }
 
 // accountSubmitted moves what the kernel has taken since the last look from queued to in flight, and reports whether

@@ -5,15 +5,18 @@ import (
 	"errors"
 	"io"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sockring/uring/cring"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // Send wraps send(2) over the ring: it sends p on a socket, waits for the result and returns how many bytes left.
 // p is the kernel's until Send returns. Where ctx ends first the request is cancelled, and the count is what had
 // left by then; with unix.MSG_WAITALL kernels before 6.1 do not know how much of it had left, and the count is 0. flags
 // are MSG_ flags; SIGPIPE is never raised. It needs kernel 5.6.
+//
+// Where the kernel does not let go of p in the time of WithCloseTimeout either, the error is a *LeakError: p stays the
+// kernel's, and pinned, until the ring has reaped the request's last completion. That holds for SendTo, SendZC and
+// SendBundle, too.
 func (r *Ring) Send(ctx context.Context, fd int, p []byte, flags int) (int, error) {
 	k := r.newCall()
 	defer k.release()
@@ -30,27 +33,35 @@ func (r *Ring) SendTo(ctx context.Context, fd int, p []byte, flags int, to *Sock
 
 // SendZC sends p without copying it where the route allows, waits until the kernel has let go of p, and returns
 // how many bytes left and whether the kernel copied them after all, as it always does on loopback. See
-// io_uring_prep_send_zc(3). flags are MSG_ flags. Where ctx ends first the request is cancelled, and SendZC still
-// waits for the kernel to let go. A socket that cannot send so gives EOPNOTSUPP. It needs kernel 6.0; copied is
-// told from 6.2 on.
+// io_uring_prep_send_zc(3). flags are MSG_ flags. A socket that cannot send so gives EOPNOTSUPP. It needs kernel 6.0;
+// copied is told from 6.2 on, where bytes left.
+//
+// The kernel lets go of p when the peer's side has: a peer that does not read can keep it. Where ctx ends first the
+// request is cancelled, and SendZC waits for the kernel to let go for at most WithCloseTimeout. Then the error is a
+// *LeakError, too, p stays the kernel's, and the count is right all the same unless the kernel has not even told it.
 func (r *Ring) SendZC(ctx context.Context, fd int, p []byte, flags int) (n int, copied bool, err error) {
 	k := r.newCall()
 	defer k.release()
 	n, err = k.run(ctx, func(s *SQE) error { return s.PrepSendZC(fd, p, flags, cring.SendZCReportUsage) })
-	if n == 0 && errors.Is(err, unix.EINVAL) { // the report is younger than the operation
+	if n == 0 && k.state == callOver && errors.Is(err, unix.EINVAL) { // the report is younger than the operation
 		n, err = k.run(ctx, func(s *SQE) error { return s.PrepSendZC(fd, p, flags, 0) })
 	}
-	return n, k.copied, err
+	return n, k.copied && n > 0, err
 }
 
 // SendBundle sends every buffer published in b on a stream socket, in the order of the ring, by as few requests as
 // the kernel needs, and returns how many bytes left. All buffers are the application's afterwards. Where it ends
 // early, by ctx or because a request did, the count says exactly where the stream stands, and the error is not
-// nil: io.ErrShortWrite where nothing else is to be said. No other request of the group may be in flight.
+// nil: io.ErrShortWrite where nothing else is to be said. No other request of the group may be in flight. With a
+// *LeakError the count may grow, and the buffers stay the kernel's: Withdraw gives EBUSY until the request has ended,
+// and takes back what was not sent from then on.
 //
 // On a datagram socket a bundle would join its buffers into one datagram; that is refused. It needs kernel 6.10
 // (IORING_FEAT_RECVSEND_BUNDLE).
 func (r *Ring) SendBundle(ctx context.Context, fd int, b *BufRing, flags int) (int, error) {
+	if err := r.owned(); err != nil {
+		return 0, err
+	}
 	if err := r.canBundle(fd); err != nil {
 		return 0, err
 	}
@@ -74,7 +85,9 @@ func (r *Ring) SendBundle(ctx context.Context, fd int, b *BufRing, flags int) (i
 			err = b.resumable()
 		}
 		if err != nil {
-			k.pieces, _ = b.Withdraw(k.pieces[:0])
+			if k.state == callOver {
+				k.pieces, _ = b.Withdraw(k.pieces[:0])
+			}
 			return sent, err
 		}
 	}

@@ -7,10 +7,9 @@ import (
 	"os"
 	"unsafe"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sockring/uring/cring"
 	"github.com/sockring/uring/internal/sendq"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // piecesMax is how many pieces one request sends. A bundle's completion covers 256 buffers at most (FACTS 1), and a
@@ -20,16 +19,31 @@ const piecesMax = 256
 // requestBytesMax bounds one request, well below what the kernel caps a send at.
 const requestBytesMax = 1 << 30
 
-// sendSlab returns the memory that the Senders of the ring share.
-func (r *Ring) sendSlab() (*sendq.Slab, error) {
-	if r.slab == nil {
-		slab, err := sendq.NewSlab(sendq.SlabOptions{})
-		if err != nil {
-			return nil, fmt.Errorf("uring: sender: %w", err)
+// senderSet is the Senders of a ring, which it feeds with the requests of those that have something to send.
+type senderSet struct {
+	ring *Ring
+	all  map[*Sender]struct{}
+	slab *sendq.Slab // their memory
+
+	wanting []*Sender // those that send with the next submission, from fed on
+	fed     int
+	sending int // requests in flight
+}
+
+// senderSet returns the Senders of the ring, a set that it makes with the first.
+func (r *Ring) senderSet() (*senderSet, error) {
+	for _, f := range r.feeders {
+		if set, ok := f.(*senderSet); ok {
+			return set, nil
 		}
-		r.slab = slab
 	}
-	return r.slab, nil
+	slab, err := sendq.NewSlab(sendq.SlabOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("uring: sender: %w", err)
+	}
+	set := &senderSet{ring: r, all: map[*Sender]struct{}{}, slab: slab}
+	r.feeders = append(r.feeders, set)
+	return set, nil
 }
 
 // want puts the Sender on the list of those that send with the next submission. A Sender with pending bytes is
@@ -39,25 +53,54 @@ func (s *Sender) want() {
 		return
 	}
 	s.listed = true
-	s.ring.arm = append(s.ring.arm, s)
+	s.set.wanting = append(s.set.wanting, s)
 }
 
-// armSenders lets every Sender with something to send take its SQE, so that they all leave with this submission.
-func (r *Ring) armSenders() error {
-	for i := 0; i < len(r.arm); i++ {
-		if r.SQSpace() == 0 {
-			if err := r.makeRoom(); err != nil {
-				r.arm = append(r.arm[:0], r.arm[i:]...)
-				return err
-			}
+// feed lets Senders with something to send take an SQE each, as long as the queue has room. A release that is called
+// meanwhile may come here again, or panic: what a Sender has done is noted before it does anything.
+func (q *senderSet) feed() error {
+	for q.fed < len(q.wanting) {
+		if q.ring.sqSpace() == 0 {
+			q.wanting, q.fed = append(q.wanting[:0], q.wanting[q.fed:]...), 0
+			return ErrSQFull
 		}
-		s := r.arm[i]
+		s := q.wanting[q.fed]
+		q.wanting[q.fed] = nil
+		q.fed++
 		s.listed = false
 		s.arm()
 	}
-	clear(r.arm)
-	r.arm = r.arm[:0]
+	q.wanting, q.fed = q.wanting[:0], 0
 	return nil
+}
+
+// settled reports whether every Sender has sent what it had, or failed.
+func (q *senderSet) settled() bool { return len(q.wanting) == q.fed && q.sending == 0 }
+
+// ending has no release called while the ring is torn down, which must not end half-way. Once nothing is in flight the
+// Senders end. One whose request the kernel still holds keeps its memory, and so does the slab.
+func (q *senderSet) ending() (drained, closed func()) {
+	q.wanting, q.fed = nil, 0
+	release := sendq.HoldAll(func(yield func(*sendq.Queue) bool) {
+		for s := range q.all {
+			if !yield(s.queue) {
+				return
+			}
+		}
+	})
+	drained = func() {
+		for s := range q.all {
+			if s.state == senderIdle {
+				_ = s.end() // what was unsent its release callbacks and Progress tell
+			} else {
+				s.closing, s.ended, s.err = true, true, ErrClosed
+			}
+		}
+	}
+	return drained, func() {
+		defer release()
+		_ = q.slab.Close() // refuses while the kernel may read a chunk, and then keeps it
+	}
 }
 
 // arm queues a request for what is pending. The submission queue has room.
@@ -95,7 +138,7 @@ func (s *Sender) claim(state senderState) *slot {
 	slot.owner = s
 	slot.sqe.raw.Fd = int32(s.fd)
 	s.id, s.state = slot.sqe.ID(), state
-	s.ring.sending++
+	s.set.sending++
 	return slot
 }
 
@@ -167,19 +210,23 @@ func (s *Sender) armPoll() {
 	raw.Opcode, raw.OpFlags = cring.OpPollAdd, unix.POLLOUT
 }
 
-// complete takes a CQE of the request in flight.
+// complete takes a CQE of the request in flight. It calls releases, which may do anything, panic included.
 func (s *Sender) complete(c CQE) {
+	if !c.More() {
+		defer s.over(c)
+	}
 	if s.state == senderSending && c.Res > 0 {
 		if err := s.queue.Sent(int(c.Res)); err != nil {
 			s.broken = err
 		}
 	}
-	if c.More() {
-		return
-	}
+}
+
+// over ends the request in flight with its last CQE.
+func (s *Sender) over(c CQE) {
 	polled, bundled := s.state == senderPolling, s.bundled
 	s.state, s.bundled = senderIdle, false
-	s.ring.sending--
+	s.set.sending--
 	s.settle(bundled)
 	s.proceed(c, polled, bundled)
 }
@@ -196,7 +243,9 @@ func (s *Sender) settle(bundled bool) {
 	}
 	head, err := s.group.head()
 	if err != nil {
-		s.broken = err
+		// A filter that was loaded since refuses io_uring_register(2). What has left is known from the completions; the
+		// ring keeps the group, and sendmsg serves.
+		s.group, s.bundles = nil, false
 		return
 	}
 	s.group.rewind(head)
@@ -229,7 +278,8 @@ func (s *Sender) proceed(c CQE, polled, bundled bool) {
 	}
 }
 
-// fail ends the Sender: nothing is sent any more, and what was handed over is released.
+// fail ends the Sender: nothing is sent any more, and what was handed over is released. A release may panic, so it
+// comes last.
 func (s *Sender) fail(err error) {
 	s.err = err
 	if _, e := s.queue.Fail(err); e != nil {
@@ -250,6 +300,8 @@ type idleSender Sender
 
 func (s *idleSender) settled() bool { return s.state == senderIdle }
 
+func (s *idleSender) cancellable() bool { return true }
+
 // UnsentError says what a closed Sender had not sent.
 type UnsentError struct {
 	Messages int // messages that did not leave entirely
@@ -267,48 +319,41 @@ func (e *UnsentError) Error() string {
 // released with ErrClosed. The error is an *UnsentError where bytes were left; Flush first to send them. The
 // socket stays open.
 func (s *Sender) Close() error {
-	if s.closing {
+	switch err := s.ring.owned(); {
+	case errors.Is(err, ErrNotOwner):
+		return err
+	case s.ended:
 		return nil
-	}
-	if err := s.ring.owned(); err != nil {
+	case err != nil:
 		return err
 	}
 	s.closing = true
 	if err := s.halt(); err != nil {
 		return err
 	}
+	if s.ended {
+		return s.err // by a Close of the ring from elsewhere, meanwhile
+	}
 	return s.end()
 }
 
 // end drops what is left, with nothing in flight.
 func (s *Sender) end() error {
-	s.closing = true
-	delete(s.ring.senders, s)
-	_, partial := s.Progress()
-	unsent := UnsentError{Messages: s.queue.MessagesQueued(), Bytes: s.Buffered(), Partial: partial}
-	if s.err == nil {
-		s.fail(ErrClosed)
-	}
+	s.closing, s.ended = true, true
+	delete(s.set.all, s)
+	_, partial := s.queue.Progress()
+	unsent := UnsentError{Messages: s.queue.MessagesQueued(), Bytes: s.queue.Buffered(), Partial: partial}
 	var err error
 	if s.group != nil && !s.ring.life.closing.Load() {
 		err = s.group.close() // with the ring goes the group
+	}
+	if s.err == nil {
+		s.fail(ErrClosed)
 	}
 	if unsent.Bytes > 0 {
 		return errors.Join(&unsent, err)
 	}
 	return err
-}
-
-// closeSenders ends the Senders of a ring that has been drained. One whose request the kernel still holds keeps
-// its memory.
-func (r *Ring) closeSenders() {
-	for s := range r.senders {
-		if s.state == senderIdle {
-			_ = s.end() // what was unsent its release callbacks and Progress tell
-		} else {
-			s.closing, s.err = true, ErrClosed
-		}
-	}
 }
 
 // streamOnly refuses sockets that keep message boundaries: what is sent for them must not be joined or split.

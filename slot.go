@@ -5,10 +5,10 @@ import (
 	"sync"
 	"unsafe"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sockring/uring/cring"
+	"github.com/sockring/uring/internal/goroutine"
 	"github.com/sockring/uring/internal/race"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // User data is how a CQE finds its operation again:
@@ -67,6 +67,7 @@ type slot struct {
 	state  slotState
 	op     uint8 // opcode, kept for the text of errors
 	bundle bool
+	from   bufferSource
 	group  *bufGroup // whose buffers it may take
 	data64 uint64
 	pins   int
@@ -76,8 +77,9 @@ type slot struct {
 	pinners []runtime.Pinner // pinsPerPinner in each
 	ranges  []memRange       // filled only where a detector listens
 
-	args slotArgs
-	_    [24]byte // slots begin on cache lines
+	args  slotArgs
+	table *slotTable
+	_     [16]byte // slots begin on cache lines
 }
 
 // slotArgs is memory for the arguments that a request names by address. Kernels with
@@ -169,9 +171,13 @@ func (s *slot) launch(groups *groupSet) {
 	s.op = raw.Opcode
 	if raw.Flags&cring.SQEBufferSelect != 0 {
 		s.bundle = raw.IOPrio&cring.RecvSendBundle != 0 && bundles(raw.Opcode)
+		s.from = groups.source(raw.BufIndex)
 		if s.group = groups.get(raw.BufIndex); s.group != nil {
 			s.group.inFlight++
 		}
+	}
+	if raw.Opcode == cring.OpProvideBuffers {
+		groups.others = true
 	}
 	s.sqe.raw = nil
 	if s.state == slotFilling {
@@ -181,6 +187,13 @@ func (s *slot) launch(groups *groupSet) {
 
 // bundles reports whether IORING_RECVSEND_BUNDLE is what its bit means in an opcode's ioprio.
 func bundles(op uint8) bool { return op == cring.OpSend || op == cring.OpRecv }
+
+// withdraw takes back an SQE that the kernel has not taken: it becomes a NOP that names nothing and that nobody waits
+// for.
+func (s *slot) withdraw() {
+	s.owner = nil
+	_ = s.sqe.fail(nil)
+}
 
 // unpin gives up the memory that the operation names.
 func (s *slot) unpin() {
@@ -202,7 +215,7 @@ func (s *slot) clear() {
 		s.group = nil
 	}
 	s.data, s.data64, s.owner = nil, 0, nil
-	s.bundle = false
+	s.bundle, s.from = false, fromNowhere
 	s.sqe.raw = nil
 }
 
@@ -223,8 +236,11 @@ type slotTable struct {
 	blocks []*[slotBlockLen]slot
 	free   []uint32
 	live   int
-	pinner runtime.Pinner // holds the blocks in place, for their args
-	fixed  fixedBuffers
+	pinner runtime.Pinner       // holds the blocks in place, for their args
+	kept   func()               // lets go of memory that the ring's registrations name, where there is some
+	owner  uintptr              // the ring's, as Ring.owner
+	hold   *cring.Hold          // the ring's
+	rings  map[uint16]provision // what Prep has to know of BufRings, which would keep a lost Ring from being noticed
 }
 
 // slotTables is every table whose ring may still have operations in the kernel. It keeps their memory, and what
@@ -241,6 +257,9 @@ func newSlotTable() *slotTable {
 	slotTables.held[t] = struct{}{}
 	return t
 }
+
+// mine is Ring.mine.
+func (t *slotTable) mine() bool { return goroutine.Self() == t.owner || t.hold.Mine() }
 
 // get takes a free slot and starts its next generation.
 func (t *slotTable) get() *slot {
@@ -268,6 +287,7 @@ func (t *slotTable) grow() {
 		s := &block[i]
 		s.index = uint32(base + i)
 		s.sqe.slot = s
+		s.table = t
 		t.free = append(t.free, s.index)
 	}
 }
@@ -318,5 +338,7 @@ func (t *slotTable) release() {
 	delete(slotTables.held, t)
 	t.pinner.Unpin()
 	t.blocks, t.free = nil, nil
-	t.fixed.release()
+	if t.kept != nil {
+		t.kept()
+	}
 }

@@ -8,9 +8,8 @@ import (
 	"time"
 	"unsafe"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sockring/uring/cring"
+	"github.com/sockring/uring/internal/unix"
 )
 
 const (
@@ -41,6 +40,9 @@ func (s *SQE) begin(name string, op uint8) prep {
 		p.err = errNoEntry
 		return p
 	}
+	if p.err = s.owned(); p.err != nil {
+		return p
+	}
 	s.slot.unpin() // by an earlier Prep of the same entry
 	s.audible()
 	p.Opcode = op
@@ -50,12 +52,15 @@ func (s *SQE) begin(name string, op uint8) prep {
 
 // end makes the entry what was prepared, or a NOP where an argument was bad.
 func (p *prep) end() error {
+	if p.err == nil && p.Flags&cring.SQEBufferSelect != 0 {
+		p.err = p.s.slot.table.cannotReceive(&p.SQE)
+	}
 	switch {
 	case p.err == nil:
 		*p.s.raw = p.SQE
 		p.s.slot.state = slotFilling
 		return nil
-	case errors.Is(p.err, errNoEntry):
+	case errors.Is(p.err, errNoEntry), errors.Is(p.err, ErrNotOwner):
 		return fmt.Errorf("uring: %s: %w", p.name, p.err)
 	}
 	return p.s.fail(fmt.Errorf("uring: %s: %w", p.name, p.err))

@@ -4,6 +4,7 @@ package aio
 
 import (
 	"errors"
+	"math"
 	"math/bits"
 	"os"
 	"testing"
@@ -101,4 +102,13 @@ func TestCancelOfFileTransferInProgress(t *testing.T) {
 	drain(t, q)
 	_, err = r.Result()
 	require.NoError(t, err)
+}
+
+func TestBufferOfNothing(t *testing.T) { // found 30
+	for _, a := range []Alignment{{}, {Memory: 512, Offset: 512}, {Memory: -1}} {
+		require.Nil(t, a.Buffer(-1))
+		require.Nil(t, a.Buffer(math.MinInt))
+		require.Empty(t, a.Buffer(0))
+		require.Len(t, a.Buffer(1), 1)
+	}
 }

@@ -2,11 +2,13 @@ package aio
 
 import (
 	"fmt"
+	"os"
 	"sync"
 	"sync/atomic"
 
 	"github.com/sockring/uring/internal/epoll"
 	"github.com/sockring/uring/internal/sendq"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // Batcher sends and receives on many stream sockets with one io_submit(2): 64 sockets cost one system call instead of
@@ -18,7 +20,8 @@ import (
 //
 // A transfer on a socket is done inside of io_submit or gives EAGAIN; AIO batches, it does not wait. What has to wait
 // for its socket does so in the runtime's poller and holds no thread. On one socket the transfers of a direction are
-// made one after the other, in the order of the batch, and one that ends short ends those behind it.
+// made one after the other, in the order of the batch, and one that ends short ends those behind it. The zero Batcher
+// is a closed one.
 //
 // It has one user at a time: a call gives ErrBusy while another goroutine is in one, or from within a callback. Only
 // Close may come from anywhere, and ends what waits.
@@ -85,6 +88,9 @@ func NewBatcher(slots int, opts ...BatchOption) (*Batcher, error) {
 	}
 	var o batchOptions
 	for _, opt := range opts {
+		if opt == nil {
+			return nil, errNilOption
+		}
 		opt(&o)
 	}
 	b := &Batcher{sockets: map[int]*Socket{}, senders: map[*Sender]struct{}{}}
@@ -96,7 +102,7 @@ func NewBatcher(slots int, opts ...BatchOption) (*Batcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.mover, b.refuseBlocking = m, m.flags[receiving]&rwfNowait == 0
+	b.mover, b.refuseBlocking = m, !m.noWait()
 	return b, nil
 }
 
@@ -110,10 +116,13 @@ func (b *Batcher) Stats() (BatchStats, error) {
 	return b.stats, nil
 }
 
+// isZero reports whether the Batcher was not made by NewBatcher, or is that of a Socket or Sender that was not made.
+func (b *Batcher) isZero() bool { return b == nil || b.mover == nil }
+
 // enter begins a call.
 func (b *Batcher) enter() error {
 	switch {
-	case b.closing.Load():
+	case b.isZero(), b.closing.Load():
 		return ErrClosed
 	case !b.mu.TryLock():
 		return fmt.Errorf("%w: another call on the Batcher is not over", ErrBusy)
@@ -126,7 +135,7 @@ func (b *Batcher) enter() error {
 
 // borrow begins a short call, which a callback may make within the call that it is called by.
 func (b *Batcher) borrow() (nested bool, err error) {
-	if b.serving.Load() {
+	if !b.isZero() && b.serving.Load() {
 		return true, nil
 	}
 	return false, b.enter()
@@ -140,10 +149,10 @@ func (b *Batcher) giveBack(nested bool) {
 
 // leave ends a call.
 func (b *Batcher) leave() {
+	defer b.mu.Unlock() // also where a release panics
 	if b.closing.Load() {
 		_ = b.end() // nothing is in flight, which alone would keep a Context from being closed
 	}
-	b.mu.Unlock()
 }
 
 // callBack says that callbacks may come, and returns what to say when they are over.
@@ -155,6 +164,9 @@ func (b *Batcher) calledBack(before bool) { b.serving.Store(before) }
 // sockets themselves stay open. From within a callback it takes effect when the call that the callback came from ends.
 // It may take the kernel some 30 ms: see Context.Close.
 func (b *Batcher) Close() error {
+	if b.isZero() {
+		return nil
+	}
 	b.closing.Store(true)
 	b.wake()
 	if b.serving.Load() {
@@ -172,19 +184,168 @@ func (b *Batcher) end() error {
 	}
 	b.closed = true
 	defer b.calledBack(b.callBack())
+	defer b.holdReleases()() // One that panics must not leave the rest open.
 	for s := range b.senders {
 		_ = s.end() // What was unsent its release callbacks and Progress tell.
 	}
+	return b.free()
+}
+
+// free gives back what the Batcher has. Where a result was lost the kernel can still have a transfer: then its memory
+// stays as it is for good.
+func (b *Batcher) free() error {
 	for _, s := range b.sockets {
 		s.forget()
 	}
 	if b.ready != nil {
 		_ = b.ready.Close() // Nobody waits in it.
 	}
-	if b.slab != nil {
-		if err := b.slab.Close(); err != nil {
-			return err
+	if err := b.mover.close(); err != nil || b.slab == nil {
+		return err
+	}
+	return b.slab.Close()
+}
+
+// holdReleases has no release of a Sender called for now, and returns what calls those that are due.
+func (b *Batcher) holdReleases() (call func()) {
+	return sendq.HoldAll(func(yield func(*sendq.Queue) bool) {
+		for s := range b.senders {
+			if !yield(s.queue) {
+				return
+			}
+		}
+	})
+}
+
+// Socket is a stream socket as a Batcher knows it. It does not own the descriptor. The zero Socket is a closed one.
+type Socket struct {
+	batcher *Batcher
+	fd      int
+	name    int  // in Batcher.named
+	watched bool // the poller has it
+	closed  bool
+	sender  *Sender // which has the sending direction to itself
+	lanes   [directions]lane
+}
+
+// direction is what a transfer does.
+type direction uint8
+
+const (
+	sending direction = iota
+	receiving
+	directions
+)
+
+// lane is what one direction of a socket has to do: at most one transfer that is ready, attempted or waiting, and
+// behind it those of the same batch.
+type lane struct {
+	last    *task
+	waiting *task
+}
+
+// Socket makes the stream socket fd known to the Batcher. Others are refused with EPROTOTYPE, since batches do not keep
+// the boundaries of messages. A blocking socket is refused with ErrInvalid where the kernel cannot be told not to wait
+// on it (RWF_NOWAIT on sockets, 6.5): set O_NONBLOCK. Where another owner of the descriptor makes it blocking later,
+// its transfers are made by system calls that do not wait. Of each descriptor there is one Socket at a
+// time, or the error is unix.EEXIST: close it before the descriptor.
+func (b *Batcher) Socket(fd int) (*Socket, error) {
+	nested, err := b.borrow()
+	if err != nil {
+		return nil, err
+	}
+	defer b.giveBack(nested)
+	if _, known := b.sockets[fd]; known {
+		return nil, fmt.Errorf("aio: descriptor %d has a Socket: %w", fd, unix.EEXIST)
+	}
+	if err := streamOnly(fd); err != nil {
+		return nil, err
+	}
+	if b.refuseBlocking {
+		if err := nonBlocking(fd); err != nil {
+			return nil, err
 		}
 	}
-	return b.mover.close()
+	s := &Socket{batcher: b, fd: fd}
+	b.name(s)
+	b.sockets[fd] = s
+	return s, nil
+}
+
+// name gives a socket the name by which the poller reports it.
+func (b *Batcher) name(s *Socket) {
+	last := len(b.unnamed) - 1
+	if last < 0 {
+		s.name = len(b.named)
+		b.named = append(b.named, s)
+		return
+	}
+	s.name = b.unnamed[last]
+	b.unnamed = b.unnamed[:last]
+	b.named[s.name] = s
+}
+
+// FD returns the descriptor.
+func (s *Socket) FD() int { return s.fd }
+
+// Close has the Batcher forget the socket, which stays open. It comes before the descriptor is closed. A Sender on it
+// has to be closed before: ErrBusy. Closing again does nothing.
+func (s *Socket) Close() error {
+	nested, err := s.batcher.borrow()
+	if err != nil {
+		if s.batcher.isZero() || s.batcher.closing.Load() {
+			return nil // The Batcher closes its Sockets.
+		}
+		return err
+	}
+	defer s.batcher.giveBack(nested)
+	switch {
+	case s.closed:
+		return nil
+	case s.sender != nil:
+		return fmt.Errorf("%w: the socket has a Sender", ErrBusy)
+	case s.busy():
+		return fmt.Errorf("%w: a transfer on the socket is not over", ErrBusy)
+	}
+	s.forget()
+	return nil
+}
+
+// busy reports whether the call that a callback came from has the socket in its batch.
+func (s *Socket) busy() bool { return s.lanes[sending].last != nil || s.lanes[receiving].last != nil }
+
+// forget takes the socket out of the Batcher.
+func (s *Socket) forget() {
+	s.closed = true
+	if s.watched {
+		s.batcher.ready.Remove(s.fd)
+	}
+	b := s.batcher
+	b.named[s.name] = nil
+	b.unnamed = append(b.unnamed, s.name)
+	delete(b.sockets, s.fd)
+}
+
+// streamOnly refuses what is no stream socket.
+func streamOnly(fd int) error {
+	typ, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil {
+		return os.NewSyscallError("getsockopt", err)
+	}
+	if typ != unix.SOCK_STREAM {
+		return os.NewSyscallError("socket type", unix.EPROTOTYPE)
+	}
+	return nil
+}
+
+// nonBlocking refuses a socket that a transfer could block on.
+func nonBlocking(fd int) error {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	if err != nil {
+		return os.NewSyscallError("fcntl", err)
+	}
+	if flags&unix.O_NONBLOCK == 0 {
+		return invalid("socket %d is blocking, and this kernel has no RWF_NOWAIT for it", fd)
+	}
+	return nil
 }

@@ -2,7 +2,7 @@
 
 package aio
 
-import "golang.org/x/sys/unix"
+import "github.com/sockring/uring/internal/unix"
 
 // Without Linux there is nothing to attempt transfers with: each gives ENOSYS.
 

@@ -2,11 +2,13 @@ package aio
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // ErrWouldBlock is the result of a transfer that was tried and found its socket not ready to do all of it. It is
@@ -68,7 +70,7 @@ func (b *Batcher) try(dir direction, ops []Op, out []Result) ([]Result, error) {
 // attempt is try for who has entered.
 func (b *Batcher) attempt(dir direction, ops []Op, out []Result) ([]Result, error) {
 	out = b.begin(dir, ops, out, true)
-	defer b.abandon(nil) // for a callback that panics
+	defer b.abandon(ErrWouldBlock) // for a callback that panics
 	for b.open > 0 {
 		err := b.round()
 		if err == nil && b.starved > 0 {
@@ -83,12 +85,15 @@ func (b *Batcher) attempt(dir direction, ops []Op, out []Result) ([]Result, erro
 }
 
 func (b *Batcher) complete(ctx context.Context, dir direction, ops []Op, out []Result) ([]Result, error) {
+	if ctx == nil {
+		return out[:0], errNilContext
+	}
 	if err := b.enter(); err != nil {
 		return out[:0], err
 	}
 	defer b.leave()
 	out = b.begin(dir, ops, out, false)
-	defer b.abandon(nil)
+	defer b.abandon(ErrWouldBlock)
 	err := b.await(ctx, time.Time{}, (*opsDone)(b))
 	if err != nil {
 		b.abandon(err)
@@ -128,10 +133,12 @@ func (b *Batcher) begin(dir direction, ops []Op, out []Result, trying bool) []Re
 	return out
 }
 
-// size is how many bytes there are.
+// size is how many bytes there are, or -1 where they are more than an int counts.
 func size(bufs [][]byte) (n int) {
 	for _, p := range bufs {
-		n += len(p)
+		if n += len(p); n < 0 {
+			return -1
+		}
 	}
 	return n
 }
@@ -146,7 +153,7 @@ func (b *Batcher) admit(t *task) error {
 	case t.dir == sending && s.sender != nil:
 		return errHasSender
 	case t.left < 0:
-		return invalid("buffers of more than 2^63 bytes")
+		return invalid("buffers of more bytes than an int can count")
 	case t.dir == receiving && t.left == 0:
 		return errNoRoom
 	}
@@ -210,4 +217,133 @@ func (b *Batcher) attemptNext(t *task) {
 		return
 	}
 	b.todo = append(b.todo, t)
+}
+
+// ErrStopped is the error of a Source's or Sink's Next that ends it in order: Done gets nil.
+var ErrStopped = errors.New("aio: stopped")
+
+// Source is a socket with bytes to send, as DriveSends wants it.
+type Source interface {
+	// Socket returns the socket to send on.
+	Socket() *Socket
+
+	// Next returns what is to be sent, which must not change until the call that follows: the same bytes again as far
+	// as Advance has not counted them. ErrStopped ends the Source in order, any other error with that error.
+	Next() (bufs [][]byte, err error)
+
+	// Advance says that n bytes have left, perhaps less than Next has returned.
+	Advance(n int)
+
+	// Done says that the Source has ended, and why, or nil where it was stopped. Nothing is called after it.
+	Done(err error)
+
+	// WaitWritable says that the socket is full. Drive the Source again when it has room.
+	WaitWritable()
+}
+
+// Sink is a socket to receive from, as DriveRecvs wants it.
+type Sink interface {
+	// Socket returns the socket to receive from.
+	Socket() *Socket
+
+	// Next returns where to receive, some room at least, which the kernel may write until the call that follows.
+	// ErrStopped ends the Sink in order, any other error with that error.
+	Next() (bufs [][]byte, err error)
+
+	// Advance says that n bytes were received, at least 1, into the buffers of Next.
+	Advance(n int)
+
+	// Done says that the Sink has ended, and why: io.EOF at the end of the stream, or nil where it was stopped. Nothing
+	// is called after it.
+	Done(err error)
+
+	// WaitReadable says that nothing has arrived. Drive the Sink again when something has.
+	WaitReadable()
+}
+
+// DriveSends asks every Source for its bytes, sends them all together without waiting, and tells each how that went:
+// Done where Next or the socket gave an error, otherwise Advance where anything has left, and WaitWritable where the
+// socket took less than everything. What has failed does not concern the others. The methods are called from within
+// DriveSends, in the order of the queue; a Source must not call the Batcher, but may write to Senders.
+//
+// The error is for what concerns no single socket, as that of TrySend. With it each Source that has something to send
+// gets Done.
+func (b *Batcher) DriveSends(queue []Source) error {
+	return drive(b, sending, queue, Source.WaitWritable)
+}
+
+// DriveRecvs receives for every Sink as DriveSends sends.
+func (b *Batcher) DriveRecvs(queue []Sink) error {
+	return drive(b, receiving, queue, Sink.WaitReadable)
+}
+
+// driven is what Source and Sink have in common.
+type driven interface {
+	Socket() *Socket
+	Next() ([][]byte, error)
+	Advance(n int)
+	Done(err error)
+}
+
+func drive[D driven](b *Batcher, dir direction, queue []D, wait func(D)) error {
+	if slices.ContainsFunc(queue, func(d D) bool { return any(d) == nil }) {
+		return invalid("a nil Source or Sink")
+	}
+	if err := b.enter(); err != nil {
+		return err
+	}
+	defer b.leave()
+	defer b.calledBack(b.callBack())
+	defer func() {
+		clear(b.driven)
+		clear(b.drivenResults)
+	}()
+	b.driven = b.driven[:0]
+	for i, d := range queue {
+		bufs, err := d.Next()
+		switch {
+		case errors.Is(err, ErrStopped):
+			d.Done(nil)
+		case err != nil:
+			d.Done(err)
+		default:
+			b.driven = append(b.driven, Op{Socket: d.Socket(), Bufs: bufs, Token: uint64(i)})
+		}
+	}
+	b.drivenResults = slices.Grow(b.drivenResults[:0], len(b.driven))[:len(b.driven)]
+	defer tellAll(b, 0, dir, queue, wait) // also where a Sender's release panics: bytes have left all the same
+	_, err := b.attempt(dir, b.driven, b.drivenResults)
+	return err
+}
+
+// tellAll tells each Source or Sink, from the first-th transfer on, how its transfer went. Where one of them panics,
+// the others are told all the same.
+func tellAll[D driven](b *Batcher, first int, dir direction, queue []D, wait func(D)) {
+	next := first
+	defer func() {
+		if next < len(b.drivenResults) {
+			tellAll(b, next, dir, queue, wait)
+		}
+	}()
+	for next < len(b.drivenResults) {
+		r, empty := b.drivenResults[next], len(b.driven[next].Bufs) == 0
+		next++
+		tell(queue[r.Token], r, dir == receiving && r.N == 0 && !empty, wait)
+	}
+}
+
+// tell tells one Source or Sink how its transfer went.
+func tell[D driven](d D, r Result, end bool, wait func(D)) {
+	if r.N > 0 || r.Err == nil && !end {
+		d.Advance(r.N)
+	}
+	switch {
+	case r.Err == nil && end:
+		d.Done(io.EOF)
+	case r.Err == nil:
+	case errors.Is(r.Err, ErrWouldBlock):
+		wait(d)
+	default:
+		d.Done(r.Err)
+	}
 }

@@ -4,6 +4,7 @@ package aio
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"slices"
@@ -13,12 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/sockring/uring/internal/race"
 	"github.com/sockring/uring/internal/testutil"
 )
 
 // TestBlockingSocketsDoNotBlock (SPEC C25; FAULTS 105): they are told not to, where the kernel can be told, and refused
 // elsewhere.
-func TestBlockingSocketsDoNotBlock(t *testing.T) {
+func TestBlockingSocketsDoNotBlock(t *testing.T) { // fault 105
 	bothMovers(t, 4, func(t *testing.T, b *Batcher) {
 		testutil.Timeout(t, time.Minute)
 		if b.refuseBlocking {
@@ -38,6 +40,32 @@ func TestBlockingSocketsDoNotBlock(t *testing.T) {
 	require.ErrorIs(t, err, ErrInvalid)
 	require.NoError(t, unix.SetNonblock(far, true))
 	socketOf(t, b, far)
+}
+
+// TestSocketsThatSomebodyMakesBlocking (SPEC C25; FAULTS 105): a socket that was not blocking when the Batcher came to
+// know it is made so by another owner of its open file description. It is told not to wait, or looked at where the
+// kernel cannot be told, as before 6.5.
+func TestSocketsThatSomebodyMakesBlocking(t *testing.T) { // found 28
+	bothMovers(t, 4, func(t *testing.T, b *Batcher) {
+		testutil.Timeout(t, time.Minute)
+		var ops []Op
+		for range 3 {
+			s, _ := pairOf(t, b, "unix")
+			ops = append(ops, Op{Socket: s, Bufs: [][]byte{make([]byte, 10)}})
+		}
+		require.NoError(t, unix.SetNonblock(ops[1].Socket.FD(), false))
+		for _, older := range []bool{false, true} {
+			if m, ok := b.mover.(*contextMover); ok && older {
+				m.flags = [directions]uint32{}
+			}
+			out, err := b.TryRecv(ops, nil)
+			require.NoError(t, err)
+			for _, r := range out {
+				require.Equal(t, Result{Err: ErrWouldBlock}, r)
+			}
+			_ = fillUp(t, b, ops[1].Socket)
+		}
+	})
 }
 
 // TestSendOutlastsAnyNumberOfFullSockets (SPEC C32): a socket that is full again and again is waited for.
@@ -230,3 +258,209 @@ type takesNothing struct{}
 func (takesNothing) slots() int                       { return 1 }
 func (takesNothing) move(window []*task) (int, error) { return len(window), nil }
 func (takesNothing) close() error                     { return nil }
+
+// testedSource is a Source and a Sink that notes what it is told.
+type testedSource struct {
+	socket *Socket
+	bufs   [][]byte
+	err    error // what Next returns, once
+	told   []any
+}
+
+func (s *testedSource) Socket() *Socket { return s.socket }
+
+func (s *testedSource) Next() ([][]byte, error) { return s.bufs, s.err }
+
+func (s *testedSource) Advance(n int) { s.told = append(s.told, n) }
+
+func (s *testedSource) Done(err error) { s.told = append(s.told, "done", err) }
+
+func (s *testedSource) WaitWritable() { s.told = append(s.told, "full") }
+
+func (s *testedSource) WaitReadable() { s.told = append(s.told, "empty") }
+
+// TestDriveSends (SPEC C01 to C03, C10, C11, C24): every way that a Source can go, in one queue and one submission.
+func TestDriveSends(t *testing.T) {
+	bothMovers(t, 16, func(t *testing.T, b *Batcher) {
+		broken := errors.New("broken")
+		source := func(text string, err error) (*testedSource, int) {
+			s, peer := pairOf(t, b, "unix")
+			return &testedSource{socket: s, bufs: [][]byte{[]byte(text)}, err: err}, peer
+		}
+		sends, peer := source("all of it", nil)
+		stopped, stoppedPeer := source("nothing of it", ErrStopped)
+		failed, _ := source("nothing", broken)
+		full, _ := source("no room", nil)
+		fillUp(t, b, full.socket)
+		short, shortPeer := source("", nil)
+		short.bufs = [][]byte{pattern(4<<20, 0)}
+		gone, far := source("to nobody", nil)
+		require.NoError(t, unix.Close(far))
+		closed, _ := source("into nothing", nil)
+		empty, _ := source("", nil)
+		last, lastPeer := source("the last", nil)
+		require.NoError(t, unix.Close(closed.socket.FD()))
+		queue := []Source{stopped, sends, failed, full, short, gone, closed, empty, last}
+
+		before := stats(t, b)
+		require.NoError(t, b.DriveSends(queue))
+		require.Equal(t, before.Submits+1, stats(t, b).Submits)
+		require.Equal(t, []any{9}, sends.told)
+		require.Equal(t, "all of it", string(readFull(t, peer, 9)))
+		require.Equal(t, []any{"done", nil}, stopped.told)
+		require.Equal(t, []any{"done", broken}, failed.told)
+		require.Equal(t, []any{"full"}, full.told)
+		require.Len(t, short.told, 2)
+		n := short.told[0].(int)
+		require.Less(t, n, 4<<20)
+		require.Equal(t, "full", short.told[1])
+		require.Equal(t, pattern(4<<20, 0)[:n], readFull(t, shortPeer, n))
+		require.Equal(t, "done", gone.told[0])
+		require.ErrorIs(t, gone.told[1].(error), unix.EPIPE)
+		require.ErrorIs(t, closed.told[1].(error), unix.EBADF)
+		require.Equal(t, []any{0}, empty.told)
+		require.Equal(t, []any{8}, last.told)
+		require.Equal(t, "the last", string(readFull(t, lastPeer, 8)))
+		_, _, err := unix.Recvfrom(stoppedPeer, make([]byte, 1), unix.MSG_DONTWAIT)
+		require.ErrorIs(t, err, unix.EAGAIN, "nothing is sent for what was stopped")
+	})
+}
+
+// TestDriveRecvs (SPEC C12, C31): data, the end of a stream, nothing, and what was stopped.
+func TestDriveRecvs(t *testing.T) {
+	bothMovers(t, 16, func(t *testing.T, b *Batcher) {
+		sink := func(err error) (*testedSource, int) {
+			s, peer := pairOf(t, b, "unix")
+			return &testedSource{socket: s, bufs: [][]byte{make([]byte, 3), make([]byte, 10)}, err: err}, peer
+		}
+		data, peer := sink(nil)
+		_, err := unix.Write(peer, []byte("hello"))
+		require.NoError(t, err)
+		ended, far := sink(nil)
+		require.NoError(t, unix.Close(far))
+		nothing, _ := sink(nil)
+		stopped, _ := sink(ErrStopped)
+		roomless, _ := sink(nil)
+		roomless.bufs = nil
+		require.NoError(t, b.DriveRecvs([]Sink{data, ended, nothing, stopped, roomless}))
+		require.Equal(t, []any{5}, data.told)
+		require.Equal(t, "hello", string(data.bufs[0])+string(data.bufs[1][:2]))
+		require.Equal(t, []any{"done", io.EOF}, ended.told)
+		require.Equal(t, []any{"empty"}, nothing.told)
+		require.Equal(t, []any{"done", nil}, stopped.told)
+		require.ErrorIs(t, roomless.told[1].(error), ErrInvalid)
+	})
+}
+
+// TestDriveTwiceInOneQueue (SPEC I7): Sources of one socket keep their order.
+func TestDriveTwiceInOneQueue(t *testing.T) {
+	b := newBatcher(t, 4)
+	s, peer := pairOf(t, b, "unix")
+	first := &testedSource{socket: s, bufs: [][]byte{[]byte("first ")}}
+	second := &testedSource{socket: s, bufs: [][]byte{[]byte("second")}}
+	require.NoError(t, b.DriveSends([]Source{first, second}))
+	require.Equal(t, "first second", string(readFull(t, peer, 12)))
+}
+
+// meddler calls the Batcher from within a callback.
+type meddler struct {
+	testedSource
+	b    *Batcher
+	errs []error
+}
+
+func (m *meddler) Next() ([][]byte, error) {
+	_, err := m.b.TrySend(nil, nil)
+	m.errs = append(m.errs, err, m.b.Submit(), m.b.DriveSends(nil))
+	m.errs = append(m.errs, m.b.Close(), m.b.Submit())
+	return m.bufs, nil
+}
+
+// TestCallbacksCannotStartOver: they would find a batch half made. Close takes effect when the call ends.
+func TestCallbacksCannotStartOver(t *testing.T) {
+	b := newBatcher(t, 4)
+	s, peer := pairOf(t, b, "unix")
+	m := &meddler{testedSource: testedSource{socket: s, bufs: [][]byte{[]byte("sent")}}, b: b}
+	require.NoError(t, b.DriveSends([]Source{m}))
+	require.Equal(t, []any{4}, m.told)
+	require.Equal(t, "sent", string(readFull(t, peer, 4)))
+	for _, err := range m.errs[:3] {
+		require.ErrorIs(t, err, ErrBusy)
+	}
+	require.NoError(t, m.errs[3])
+	require.ErrorIs(t, m.errs[4], ErrClosed)
+	require.True(t, b.closed)
+}
+
+// TestDrivingAllocatesNothing once all is warm.
+func TestDrivingAllocatesNothing(t *testing.T) {
+	if race.Enabled {
+		t.Skip("the race detector allocates")
+	}
+	b := newBatcher(t, 4)
+	var queue []Source
+	var peers []int
+	for range 8 {
+		s, peer := pairOf(t, b, "unix")
+		queue = append(queue, &quietSource{testedSource{socket: s, bufs: [][]byte{make([]byte, 100)}}})
+		peers = append(peers, peer)
+	}
+	sink := make([]byte, 200)
+	round := func() {
+		if err := b.DriveSends(queue); err != nil {
+			t.Fatal(err)
+		}
+		for _, peer := range peers {
+			if n, err := unix.Read(peer, sink); n != 100 {
+				t.Fatal(n, err)
+			}
+		}
+	}
+	round()
+	require.Zero(t, testing.AllocsPerRun(100, round))
+}
+
+// quietSource notes nothing.
+type quietSource struct{ testedSource }
+
+func (*quietSource) Advance(int) {}
+
+// panickingSource panics over what it is told.
+type panickingSource struct{ *testedSource }
+
+func (s panickingSource) Advance(n int) {
+	s.testedSource.Advance(n)
+	panic("in a Source")
+}
+
+// TestEverySourceIsToldWhateverOthersDo: bytes that have left are told to whom they belong, also where another Source
+// panics or a Sender's release that came due in the same round.
+func TestEverySourceIsToldWhateverOthersDo(t *testing.T) { // found 3
+	for _, slots := range []int{1, 4} {
+		bothMovers(t, slots, func(t *testing.T, b *Batcher) {
+			var all []*testedSource
+			source := func() *testedSource {
+				s, _ := pairOf(t, b, "unix")
+				all = append(all, &testedSource{socket: s, bufs: [][]byte{[]byte("abc")}})
+				return all[len(all)-1]
+			}
+			queue := []Source{source(), panickingSource{source()}, panickingSource{source()}, source()}
+			require.Panics(t, func() { _ = b.DriveSends(queue) })
+			for _, s := range all {
+				require.Equal(t, []any{3}, s.told)
+				s.told = nil
+			}
+
+			sender, _ := newSender(t, b, "unix")
+			require.NoError(t, sender.HandOver([]byte("a"), func(int, error) { panic("in a release") }))
+			require.Panics(t, func() { _ = b.DriveSends([]Source{all[0], all[3]}) })
+			for _, s := range []*testedSource{all[0], all[3]} {
+				if slots == 1 {
+					require.Equal(t, []any{"full"}, s.told, "it was not its turn yet")
+				} else {
+					require.Equal(t, []any{3}, s.told)
+				}
+			}
+		})
+	}
+}

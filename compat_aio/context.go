@@ -21,7 +21,8 @@ const batchLenMax = 1024
 // submit; io_submit itself takes up to four at a time.
 //
 // As many IOCBs exist as the Context was made for, so it never asks more of the kernel. A Context that is lost
-// without Close keeps its memory, and what its requests pin, until the process ends: the kernel may be using it.
+// without Close keeps its memory, and what its requests pin, until the process ends: the kernel may be using it. The
+// zero Context is a closed one.
 type Context struct {
 	id       uintptr // the aio_context_t
 	ring     ring
@@ -75,6 +76,9 @@ var openContexts = struct {
 func NewContext(max int, opts ...Option) (*Context, error) {
 	var o options
 	for _, opt := range opts {
+		if opt == nil {
+			return nil, errNilOption
+		}
 		opt(&o)
 	}
 	id, err := setup(max)
@@ -152,7 +156,7 @@ func (c *Context) IOCB() (*IOCB, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.closed:
+	case c.ended():
 		return nil, ErrClosed
 	case len(c.free) == 0:
 		return nil, ErrInsufficientResources
@@ -164,7 +168,7 @@ func (c *Context) IOCB() (*IOCB, error) {
 func (c *Context) IOCBs(out []*IOCB) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
+	if c.ended() {
 		return 0, ErrClosed
 	}
 	n := min(len(out), len(c.free))
@@ -214,7 +218,7 @@ func (c *Context) Close() error {
 func (c *Context) shut() error {
 	c.mu.Lock()
 	switch used := len(c.iocbs) - len(c.free); {
-	case c.closed:
+	case c.ended():
 		c.mu.Unlock()
 		return nil
 	case used > 0:
@@ -234,6 +238,23 @@ func (c *Context) shut() error {
 	return nil
 }
 
+// abandon is Close of a Context that its user alone knows and has not handed on, whatever became of its requests:
+// io_destroy(2) waits until the kernel is done with them, and drops their events.
+func (c *Context) abandon() error {
+	c.mu.Lock()
+	c.free = c.free[:0]
+	for i := range c.iocbs {
+		c.free = append(c.free, uint32(i))
+	}
+	c.inFlight = 0
+	c.mu.Unlock()
+	err := c.Close()
+	for i := range c.iocbs {
+		c.iocbs[i].clear() // What it names was the kernel's until now.
+	}
+	return err
+}
+
 // destroy gives back all that the Context has, which nobody uses.
 func (c *Context) destroy() {
 	_ = ioDestroy(c.id) // fails only for a context that somebody else destroyed
@@ -249,5 +270,8 @@ func (c *Context) destroy() {
 func (c *Context) isClosed() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.closed
+	return c.ended()
 }
+
+// ended is isClosed with mu held, which the zero Context is too.
+func (c *Context) ended() bool { return c.closed || c.batches == nil }

@@ -5,9 +5,16 @@ package aio
 import (
 	"context"
 	"errors"
+	"fmt"
+	"go/ast"
+	"math"
 	"os"
+	"path/filepath"
+	"regexp"
 	"runtime"
 	"runtime/debug"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,36 +99,133 @@ func TestTransfers(t *testing.T) {
 	})
 }
 
-func TestSubmitIsExactAboutABadIOCB(t *testing.T) {
+// TestSubmitIsExactAboutABadIOCB has the kernel refuse one of many: those before it are its own, it and those behind it
+// the caller's, and everything completes once.
+func TestSubmitIsExactAboutABadIOCB(t *testing.T) { // fault 98
+	readOnly, err := os.Open(os.DevNull)
+	require.NoError(t, err)
+	defer readOnly.Close()
+	for name, bad := range map[string]struct {
+		prep func(cb *IOCB) error
+		want unix.Errno
+	}{
+		"no such descriptor": {func(cb *IOCB) error { return cb.PrepPwrite(99999, []byte("x"), 0) }, unix.EBADF},
+		"not for writing": {func(cb *IOCB) error {
+			return cb.PrepPwrite(int(readOnly.Fd()), []byte("x"), 0)
+		}, unix.EBADF},
+		"not to be flushed": {func(cb *IOCB) error { return cb.PrepFsync(cb.ctx.notifier.fd) }, unix.EINVAL},
+		"flags of no meaning": {func(cb *IOCB) error {
+			return errors.Join(cb.PrepPread(int(readOnly.Fd()), make([]byte, 1), 0), cb.SetRWFlags(1<<30))
+		}, unix.EOPNOTSUPP},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bothWays(t, func(t *testing.T, opts ...Option) { submitWithABadOne(t, bad.prep, bad.want, opts...) })
+		})
+	}
+}
+
+func submitWithABadOne(t *testing.T, prep func(cb *IOCB) error, want unix.Errno, opts ...Option) {
+	c := newContext(t, 8, opts...)
+	a, b := sockets(t)
+	iocbs := make([]*IOCB, 8)
+	n, err := c.IOCBs(iocbs)
+	require.NoError(t, err)
+	require.Equal(t, 8, n)
+	for i, cb := range iocbs {
+		if i == 3 {
+			require.NoError(t, prep(cb))
+			continue
+		}
+		require.NoError(t, cb.PrepPwrite(a, []byte{byte(i)}, 0))
+		cb.SetData64(uint64(i))
+	}
+	n, err = c.Submit(iocbs...)
+	require.Equal(t, 3, n, "FACTS 17")
+	require.ErrorIs(t, err, want)
+	require.ErrorContains(t, err, "io_submit")
+	require.Equal(t, Stats{InFlight: 3, Held: 5}, c.Stats())
+	n, err = c.Submit(iocbs[3])
+	require.Zero(t, n)
+	require.ErrorIs(t, err, want, "it is the caller's, and as bad as before")
+	require.NoError(t, iocbs[3].Release())
+	submit(t, c, iocbs[4:]...)
+	for i, event := range await(t, c, 7) {
+		want := i
+		if i >= 3 {
+			want++
+		}
+		require.Equal(t, uint64(want), event.Data64, "events of sockets come in order")
+	}
+	got := make([]byte, 16)
+	n, err = unix.Read(b, got)
+	require.NoError(t, err)
+	require.Equal(t, []byte{0, 1, 2, 4, 5, 6, 7}, got[:n])
+	require.Zero(t, c.Stats())
+}
+
+// TestSubmitTakesWhatItIsGivenAndNoMore has a table behind whose end the requests of an earlier batch stand, and the
+// same requests once more in flight: a count that is too large, as -1 in 32 bits is, would have them submitted again.
+func TestSubmitTakesWhatItIsGivenAndNoMore(t *testing.T) { // fault 99
 	bothWays(t, func(t *testing.T, opts ...Option) {
 		c := newContext(t, 8, opts...)
-		a, _ := sockets(t)
-		iocbs := make([]*IOCB, 8)
-		n, err := c.IOCBs(iocbs)
+		_, b := sockets(t)
+		n, err := c.Submit()
 		require.NoError(t, err)
-		require.Equal(t, 8, n)
-		for i, cb := range iocbs {
-			fd := a
-			if i == 3 {
-				fd = 99999
+		require.Zero(t, n)
+		for range batchesMax { // each has a table of its own
+			all := make([]*IOCB, 8)
+			n, err := c.IOCBs(all)
+			require.NoError(t, err)
+			require.Equal(t, 8, n)
+			for _, cb := range all {
+				require.NoError(t, cb.PrepPoll(b, unix.POLLOUT))
 			}
-			require.NoError(t, cb.PrepPwrite(fd, []byte{byte(i)}, 0))
-			cb.SetData64(uint64(i))
+			submit(t, c, all...)
+			await(t, c, 8)
 		}
-		n, err = c.Submit(iocbs...)
-		require.Equal(t, 3, n, "FACTS 17")
-		require.ErrorIs(t, err, unix.EBADF)
-		require.Equal(t, Stats{InFlight: 3, Held: 5}, c.Stats())
-		require.NoError(t, iocbs[3].Release())
-		submit(t, c, iocbs[4:]...)
-		for i, event := range await(t, c, 7) {
-			want := i
-			if i >= 3 {
-				want++
+		for range batchesMax {
+			for k := range 4 {
+				some := make([]*IOCB, k)
+				_, err := c.IOCBs(some)
+				require.NoError(t, err)
+				for _, cb := range some {
+					require.NoError(t, cb.PrepPoll(b, unix.POLLOUT))
+				}
+				submit(t, c, some...)
+				require.Equal(t, Stats{InFlight: k}, c.Stats())
+				await(t, c, k)
+				n, err := c.Reap(make([]Event, 8))
+				require.NoError(t, err)
+				require.Zero(t, n)
+				require.Zero(t, c.Stats(), "something was submitted again")
 			}
-			require.Equal(t, uint64(want), event.Data64, "events of sockets come in order")
 		}
 	})
+}
+
+// TestPollHasNothingOfWhatTheIOCBWasBefore prepares polls for each of 16 bits of events, in IOCBs that were transfers
+// of every kind: the kernel refuses a poll that has a length, an offset or flags.
+func TestPollHasNothingOfWhatTheIOCBWasBefore(t *testing.T) { // fault 100
+	c := newContext(t, 1)
+	a, b := sockets(t)
+	buffers := [][]byte{make([]byte, 1), make([]byte, 2)}
+	for name, before := range map[string]func(cb *IOCB) error{
+		"nothing": func(*IOCB) error { return nil },
+		"a read":  func(cb *IOCB) error { return errors.Join(cb.PrepPread(a, buffers[0], 7), cb.SetRWFlags(1)) },
+		"a write": func(cb *IOCB) error { return errors.Join(cb.PrepPwrite(a, buffers[1], 9), cb.SetIOPrio(2<<13)) },
+		"reads":   func(cb *IOCB) error { return errors.Join(cb.PrepPreadv(a, buffers, 1), cb.Notify()) },
+		"writes":  func(cb *IOCB) error { return cb.PrepPwritev(a, buffers, 1<<40) },
+	} {
+		for bit := range 16 {
+			cb := taken(t, c)
+			require.NoError(t, before(cb), name)
+			require.NoError(t, cb.PrepPoll(b, 1<<bit|unix.POLLOUT), name)
+			submit(t, c, cb)
+			n, err := (&await(t, c, 1)[0]).Result()
+			require.NoError(t, err, name)
+			require.NotZero(t, n&unix.POLLOUT, name)
+		}
+	}
 }
 
 func TestSubmitIsAtomicOnInvalidInput(t *testing.T) {
@@ -159,6 +263,10 @@ func TestSubmitIsAtomicOnInvalidInput(t *testing.T) {
 func TestPrepRefusesWhatMakesNoSense(t *testing.T) {
 	c := newContext(t, 1)
 	cb := taken(t, c)
+	tooLarge := math.MaxInt
+	if strconv.IntSize == 32 {
+		tooLarge = math.MinInt // no int is too large for a descriptor
+	}
 	for what, err := range map[string]error{
 		"descriptor":  cb.PrepPread(-1, nil, 0),
 		"offset":      cb.PrepPread(0, nil, -1),
@@ -166,7 +274,7 @@ func TestPrepRefusesWhatMakesNoSense(t *testing.T) {
 		"vector":      cb.PrepPreadv(0, make([][]byte, vectorsMax+1), 0),
 		"vector's":    cb.PrepPwritev(0, nil, -1),
 		"flush":       cb.PrepFsync(-1),
-		"flush data":  cb.PrepFdsync(1 << 40),
+		"flush data":  cb.PrepFdsync(tooLarge),
 		"poll":        cb.PrepPoll(-1, 0),
 		"rw of poll":  errors.Join(cb.PrepPoll(0, 0), cb.SetRWFlags(1)),
 		"rw of fsync": errors.Join(cb.PrepFsync(0), cb.SetRWFlags(1)),
@@ -465,4 +573,179 @@ func TestSubmitRefusedBySeccomp(t *testing.T) {
 	require.ErrorIs(t, err, unix.EPERM)
 	require.Equal(t, StatePrepared, reqs[0].State(), "it is not the request's fault")
 	require.NoError(t, q.Close())
+}
+
+// bothWays runs the test with events read from the ring, and with events read by system call.
+func bothWays(t *testing.T, test func(t *testing.T, opts ...Option)) {
+	t.Helper()
+	t.Run("ring", func(t *testing.T) { test(t) })
+	t.Run("system call", func(t *testing.T) { test(t, WithSyscallReap()) })
+}
+
+// newContext returns a Context that is closed at the end of the test, which must not leave anything in flight.
+func newContext(t testing.TB, requests int, opts ...Option) *Context {
+	t.Helper()
+	c, err := NewContext(requests, opts...)
+	testutil.SkipIfUnsupported(t, err)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, c.Close()) })
+	return c
+}
+
+// needAIO skips the test where there is no AIO.
+func needAIO(t testing.TB) {
+	t.Helper()
+	newContext(t, 1)
+}
+
+// taken returns an IOCB.
+func taken(t testing.TB, c *Context) *IOCB {
+	t.Helper()
+	cb, err := c.IOCB()
+	require.NoError(t, err)
+	return cb
+}
+
+// submit submits what must be accepted.
+func submit(t testing.TB, c *Context, iocbs ...*IOCB) {
+	t.Helper()
+	n, err := c.Submit(iocbs...)
+	require.NoError(t, err)
+	require.Equal(t, len(iocbs), n)
+}
+
+// await returns the next n events.
+func await(t testing.TB, c *Context, n int) []Event {
+	t.Helper()
+	events := make([]Event, n)
+	got, err := c.GetEvents(n, events, 10*time.Second)
+	require.NoError(t, err)
+	require.Equal(t, n, got)
+	return events
+}
+
+// directory is where tests make files: AIO_TEST_DIR, for another file system than the one of temporary files.
+func directory(t testing.TB) string {
+	t.Helper()
+	base := os.Getenv("AIO_TEST_DIR")
+	if base == "" {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(base, "aio")
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	return dir
+}
+
+// newFile returns an empty file to read and write.
+func newFile(t testing.TB) *os.File {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(directory(t), "file"), os.O_RDWR|os.O_CREATE, 0o600)
+	require.NoError(t, err)
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// sockets returns two connected sockets that do not block.
+func sockets(t testing.TB) (a, b int) {
+	t.Helper()
+	a, b = testutil.SocketPair(t, "unix")
+	require.NoError(t, unix.SetNonblock(a, true))
+	require.NoError(t, unix.SetNonblock(b, true))
+	return a, b
+}
+
+// pattern returns n bytes that tell where they belong.
+func pattern(n, seed int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(seed + i + i>>8)
+	}
+	return b
+}
+
+// inUse returns fs.aio-nr.
+func inUse(t testing.TB) int {
+	t.Helper()
+	limits, err := GetLimits()
+	require.NoError(t, err)
+	return limits.InUse
+}
+
+// requireNoMoreInUse holds that fs.aio-nr returns to what it was. Other processes come and go meanwhile.
+func requireNoMoreInUse(t testing.TB, before int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return inUse(t) <= before }, 20*time.Second, 10*time.Millisecond,
+		"fs.aio-nr stays above %d", before)
+}
+
+var (
+	// tableRow matches a row of the table in docs/aio.md.
+	tableRow = regexp.MustCompile(`(?m)^\| (D\d\d|fault \d+|case \d+) \| [^|]+ \| ([^|]+) \|$`)
+	testName = regexp.MustCompile("`(Test\\w+)`")
+	rowName  = regexp.MustCompile(`\b(D\d\d|fault \d+|case \d+)\b`)
+)
+
+func TestEveryRowHasATest(t *testing.T) {
+	testutil.InSource(t)
+	text, err := os.ReadFile("../docs/aio.md")
+	require.NoError(t, err)
+	named, tests := namedRows(t)
+	var documented []string
+	for _, row := range tableRow.FindAllStringSubmatch(string(text), -1) {
+		id, cited := row[1], row[2]
+		documented = append(documented, id)
+		if reason, none := strings.CutPrefix(cited, "none: "); none {
+			require.Greater(t, len(reason), 20, id)
+			require.NotContains(t, named, id)
+			continue
+		}
+		require.Contains(t, named, id, "no subtest names the row")
+		matches := testName.FindAllStringSubmatch(cited, -1)
+		require.NotEmpty(t, matches, id)
+		for _, m := range matches {
+			require.Contains(t, tests, m[1], id)
+		}
+	}
+	var want []string
+	for _, rows := range []struct {
+		format   string
+		from, to int
+	}{{"D%02d", 1, 47}, {"fault %d", 97, 106}, {"case %d", 2, 8}, {"case %d", 10, 23}} {
+		for i := rows.from; i <= rows.to; i++ {
+			want = append(want, fmt.Sprintf(rows.format, i))
+		}
+	}
+	require.Equal(t, want, documented)
+	for _, m := range testName.FindAllStringSubmatch(string(text), -1) {
+		require.Contains(t, tests, m[1])
+	}
+}
+
+// namedRows returns the rows that the names of subtests begin with or contain, and all test functions.
+func namedRows(t *testing.T) (rows, tests map[string]bool) {
+	t.Helper()
+	rows, tests = map[string]bool{}, map[string]bool{}
+	for _, f := range testutil.ParseFiles(t, "*_test.go") {
+		ast.Inspect(f, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				tests[n.Name.Name] = strings.HasPrefix(n.Name.Name, "Test")
+			case *ast.CallExpr:
+				sel, ok := n.Fun.(*ast.SelectorExpr)
+				if !ok || sel.Sel.Name != "Run" || len(n.Args) != 2 {
+					return true
+				}
+				if lit, ok := n.Args[0].(*ast.BasicLit); ok {
+					name, err := strconv.Unquote(lit.Value)
+					require.NoError(t, err)
+					for _, id := range rowName.FindAllString(name, -1) {
+						rows[id] = true
+					}
+				}
+			}
+			return true
+		})
+	}
+	return rows, tests
 }

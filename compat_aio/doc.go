@@ -26,5 +26,10 @@
 // its calls give EINVAL, the ring is not mapped there, and it must neither use nor close a Context or Queue. What
 // package os/exec starts is not affected.
 //
+// # Arguments
+//
+// Bad arguments are errors, nil contexts, callbacks and options among them, and a zero value is a closed one. A method
+// of a nil pointer panics.
+//
 // On other systems than Linux everything compiles, and [NewContext] and [NewQueue] return an [UnsupportedError].
 package aio

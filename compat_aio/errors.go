@@ -7,7 +7,7 @@ import (
 	"net"
 	"os"
 
-	"golang.org/x/sys/unix"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // Errors that name a state of the package rather than a result of the kernel. A kernel result is an *os.SyscallError
@@ -78,6 +78,12 @@ type sentinelError struct {
 func (e *sentinelError) Error() string { return e.text }
 
 func (e *sentinelError) Unwrap() []error { return e.as }
+
+// errNilContext is what every wait gives a nil context, before anything else is looked at.
+var errNilContext = invalid("a nil context")
+
+// errNilOption is what a constructor gives a nil option.
+var errNilOption = invalid("a nil option")
 
 // invalid is an ErrInvalid that says what is.
 func invalid(format string, args ...any) error {

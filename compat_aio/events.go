@@ -3,9 +3,12 @@ package aio
 import (
 	"context"
 	"os"
+	"sync/atomic"
 	"time"
+	"unsafe"
 
-	"golang.org/x/sys/unix"
+	"github.com/sockring/uring/internal/eintr"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // Event is the completion of one request.
@@ -69,6 +72,9 @@ func (c *Context) PGetEvents(min int, out []Event, timeout time.Duration, blocke
 // holds no thread. It waits for the completions of IOCBs that Notify was called for, and until ctx ends, whose error it
 // then returns, with the events read so far.
 func (c *Context) Await(ctx context.Context, min int, out []Event) (n int, err error) {
+	if ctx == nil {
+		return 0, errNilContext
+	}
 	if err := c.startReaping(); err != nil {
 		return 0, err
 	}
@@ -100,7 +106,7 @@ func (c *Context) startReaping() error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
+	if c.ended() {
 		c.reaping.Unlock()
 		return ErrClosed
 	}
@@ -133,9 +139,9 @@ func (c *Context) read(raw []rawEvent) (int, error) {
 	if c.ring.mapped() {
 		return c.ring.read(raw), nil
 	}
-	for {
+	for tries := eintr.Tries(0); ; {
 		n, errno := ioGetevents(c.id, 0, len(raw), c.wait, 0, false)
-		if errno != unix.EINTR {
+		if errno != unix.EINTR || !tries.Again() {
 			return max(n, 0), errnoError("io_getevents", errno)
 		}
 	}
@@ -160,7 +166,7 @@ func (c *Context) getEvents(least int, out []Event, timeout time.Duration, block
 		return 0, err
 	}
 	c.wait.block(blocked)
-	brief := blocked == nil
+	brief, interrupted := blocked == nil, 0
 	for start := time.Now(); ; brief = false {
 		k, err := c.reap(out[n:])
 		if n += k; err != nil || n >= least {
@@ -182,7 +188,14 @@ func (c *Context) getEvents(least int, out []Event, timeout time.Duration, block
 		} else {
 			k, errno = ioGetevents(c.id, want, len(raw), c.wait, min(left, waitRound), blocked != nil)
 		}
-		if errno != 0 && errno != unix.EINTR {
+		switch errno {
+		case 0:
+			interrupted = 0
+		case unix.EINTR:
+			if interrupted++; interrupted > interruptedMax {
+				time.Sleep(time.Millisecond) // A storm of signals does not keep the processor.
+			}
+		default:
 			return n, errnoError(waitCall(blocked), errno)
 		}
 		n += c.finish(raw[:max(k, 0)], out[n:])
@@ -225,4 +238,76 @@ func errnoError(call string, errno unix.Errno) error {
 		return nil
 	}
 	return os.NewSyscallError(call, errno)
+}
+
+// ring is the completion ring that the kernel maps at the context's address:
+//
+//	+--------+---------+---------+-----+-----------+
+//	| header | event 0 | event 1 | ... | event nr-1|     head == tail: nothing to read
+//	+--------+---------+---------+-----+-----------+
+//
+// Ownership: the kernel writes the events from head to tail, and tail. Whoever reads events writes head: this package,
+// or the kernel in io_getevents, which does so under a lock of its own that user space has no part in. So the two must
+// never read at the same time, for which Context.reaping stands.
+type ring struct {
+	header *ringHeader
+	events []rawEvent
+}
+
+// openRing finds the ring of a context. The result has no events where the kernel, or what plays its part, does not
+// promise the layout that is known here; then events come by system call.
+func openRing(ctx uintptr) ring {
+	if !mapped(ctx) {
+		return ring{}
+	}
+	// SAFETY: the address was found to be mapped, and stays so until io_destroy. It is no Go memory, which is why the
+	// number is read as a pointer instead of being converted to one.
+	h := *(**ringHeader)(unsafe.Pointer(&ctx))
+	if !h.known() {
+		return ring{}
+	}
+	keepFromChildren(ctx, uintptr(h.headerLength)+uintptr(h.nr)*unsafe.Sizeof(rawEvent{}))
+	// SAFETY: a ring that is known has nr events behind its header.
+	events := unsafe.Slice((*rawEvent)(unsafe.Add(unsafe.Pointer(h), h.headerLength)), h.nr)
+	return ring{header: h, events: events}
+}
+
+// known reports whether the header promises the layout of this package.
+func (h *ringHeader) known() bool {
+	return h.magic == ringMagic && h.compat == ringCompat && h.incompat == 0 &&
+		uintptr(h.headerLength) == unsafe.Sizeof(*h) && h.nr > 0
+}
+
+// mapped reports whether events can be read without a system call.
+func (r ring) mapped() bool { return r.header != nil }
+
+// read copies events that are there to out and gives their room back. The caller is the only reader.
+func (r ring) read(out []rawEvent) int {
+	// The load of tail comes before those of the events, which the kernel wrote before tail; the store of head comes
+	// after them, so that the kernel does not write where they are still read.
+	head, tail := atomic.LoadUint32(&r.header.head), atomic.LoadUint32(&r.header.tail)
+	size := uint32(len(r.events))
+	head, tail = head%size, tail%size
+	n := 0
+	for ; head != tail && n < len(out); n++ {
+		out[n] = r.events[head]
+		if head++; head == size {
+			head = 0
+		}
+	}
+	if n > 0 {
+		atomic.StoreUint32(&r.header.head, head)
+	}
+	return n
+}
+
+// contains reports whether the ring has held the event of that user data, whether or not it was read since. One that
+// the kernel is still writing, which is in the slot at the tail, is not there yet.
+func (r ring) contains(data uint64) bool {
+	for i := range r.events {
+		if atomic.LoadUint64(&r.events[i].data) == data {
+			return uint32(i) != atomic.LoadUint32(&r.header.tail)%uint32(len(r.events))
+		}
+	}
+	return false
 }

@@ -8,7 +8,7 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // requestBytesMax bounds one request, well below what the kernel caps a transfer at.
@@ -61,7 +61,7 @@ func (s *Sender) proceed() {
 		if err := s.batcher.waitFor(t); err != nil {
 			s.fail(err)
 		}
-	case errno == unix.EINTR:
+	case t.interrupted():
 	case errno != 0:
 		s.fail(os.NewSyscallError(t.call, errno))
 	case t.res == 0:
@@ -100,13 +100,23 @@ func (b *Batcher) submit() error {
 }
 
 // Flush sends what all Senders have queued, together, and waits until their sockets have taken it, or ctx ends. A
-// Sender that fails does not hold up the others; its error is its own, see Sender.Err.
+// Sender that fails does not hold up the others; its error is its own, see Sender.Err. After a wait that ctx has ended
+// every socket is attempted again by the next call, whatever events have told.
 func (b *Batcher) Flush(ctx context.Context) error {
+	if ctx == nil {
+		return errNilContext
+	}
 	if err := b.enter(); err != nil {
 		return err
 	}
 	defer b.leave()
-	return b.await(ctx, time.Time{}, (*sendersDone)(b))
+	err := b.await(ctx, time.Time{}, (*sendersDone)(b))
+	if err != nil {
+		for s := range b.senders {
+			b.becameReady(s.socket, sending) // as in Sender.await
+		}
+	}
+	return err
 }
 
 // sendersDone waits until no Sender has anything to send. No other transfer is under way meanwhile.

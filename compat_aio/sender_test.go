@@ -180,6 +180,54 @@ func TestAReleaseThatPanicsLeavesTheAccountsRight(t *testing.T) {
 	require.NoError(t, first.Close())
 }
 
+// TestAReleaseThatPanicsHoldsUpNobody: with fewer slots than Senders, those behind it have not had their turn.
+func TestAReleaseThatPanicsHoldsUpNobody(t *testing.T) { // found 3
+	for _, slots := range []int{1, 2, 4} {
+		bothMovers(t, slots, func(t *testing.T, b *Batcher) {
+			first, _ := newSender(t, b, "unix")
+			require.NoError(t, first.HandOver([]byte("a"), func(int, error) { panic("in a release") }))
+			var peers []int
+			for range 4 {
+				s, peer := newSender(t, b, "unix")
+				require.NoError(t, s.TryWrite([]byte("b")))
+				peers = append(peers, peer)
+			}
+			require.PanicsWithValue(t, "in a release", func() { _ = b.Submit() })
+			require.NoError(t, b.Flush(context.Background()))
+			for _, peer := range peers {
+				require.Equal(t, "b", string(readFull(t, peer, 1)))
+			}
+		})
+	}
+}
+
+// TestReleasesThatPanicDoNotKeepTheBatcherOpen.
+func TestReleasesThatPanicDoNotKeepTheBatcherOpen(t *testing.T) { // found 3
+	bothMovers(t, 4, func(t *testing.T, b *Batcher) {
+		told := 0
+		for range 3 {
+			s, _ := newSender(t, b, "unix")
+			for range 2 {
+				require.NoError(t, s.HandOver([]byte("a"), func(_ int, err error) {
+					require.ErrorIs(t, err, ErrClosed)
+					told++
+					panic("in a release")
+				}))
+			}
+		}
+		require.Panics(t, func() { _ = b.Close() })
+		require.Equal(t, 6, told)
+		require.NoError(t, b.Close())
+		require.Empty(t, b.sockets)
+		require.Empty(t, b.senders)
+		if m, ok := b.mover.(*contextMover); ok {
+			require.NoError(t, m.ctx.Close(), "it is closed")
+			_, err := m.ctx.IOCB()
+			require.ErrorIs(t, err, ErrClosed)
+		}
+	})
+}
+
 func TestTryWriteRefusesAtTheLimit(t *testing.T) {
 	b := newBatcher(t, 4)
 	s, _ := newSender(t, b, "unix", WithLimit(10))
@@ -381,4 +429,59 @@ func countFiles(t *testing.T) int {
 	names, err := os.ReadDir("/proc/self/fd")
 	require.NoError(t, err)
 	return len(names)
+}
+
+// refusingMover has the kernel refuse transfers that it has room for, until that is over, and tell of no change.
+type refusingMover struct {
+	mover
+	refused int
+	over    bool
+}
+
+func (m *refusingMover) move(window []*task) (int, error) {
+	if m.over {
+		return m.mover.move(window)
+	}
+	m.refused++
+	for _, t := range window {
+		t.res = -int64(unix.EAGAIN)
+	}
+	return len(window), nil
+}
+
+// TestAWaitThatHasEndedIsNoReasonToWait: the kernel says EAGAIN of a socket that has room, so no event follows. The
+// wait ends by its deadline or context, and the next call attempts the socket again.
+func TestAWaitThatHasEndedIsNoReasonToWait(t *testing.T) {
+	const wait = 20 * time.Millisecond
+	within := func(flush func(ctx context.Context) error) error {
+		ctx, cancel := context.WithTimeout(t.Context(), wait)
+		defer cancel()
+		return flush(ctx)
+	}
+	for name, wait := range map[string]func(b *Batcher, s *Sender) error{
+		"deadline": func(_ *Batcher, s *Sender) error {
+			s.SetDeadline(time.Now().Add(wait))
+			defer s.SetDeadline(time.Time{})
+			return s.Flush(t.Context())
+		},
+		"context": func(_ *Batcher, s *Sender) error { return within(s.Flush) },
+		"batcher": func(b *Batcher, _ *Sender) error { return within(b.Flush) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bothMovers(t, 4, func(t *testing.T, b *Batcher) {
+				s, peer := newSender(t, b, "unix")
+				refusing := &refusingMover{mover: b.mover}
+				b.mover = refusing
+				_, err := s.Write([]byte("here"))
+				require.NoError(t, err)
+				// The poller tells, soon or late, of a socket that it comes to know, and may need another wait for that.
+				for refusing.refused < 2 {
+					require.Error(t, wait(b, s))
+				}
+				refusing.over = true
+				require.NoError(t, b.Submit())
+				require.Equal(t, "here", string(readFull(t, peer, 4)))
+			})
+		})
+	}
 }

@@ -8,8 +8,10 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"sync"
+	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // requestsMax is the most that a context can be made for. The kernel's own limit, without fs.aio-max-nr, is higher.
@@ -80,4 +82,96 @@ func seccompMode() int {
 		}
 	}
 	return -1
+}
+
+// trials finds out, once for each operation that is newer than AIO, whether the kernel has it.
+var trials = map[opcode]func() error{
+	opPoll:   sync.OnceValue(func() error { return try(opPoll) }),
+	opFsync:  sync.OnceValue(func() error { return try(opFsync) }),
+	opFdsync: sync.OnceValue(func() error { return try(opFdsync) }),
+}
+
+// supports returns EINVAL where the kernel does not have the operation. Another error says nothing.
+func supports(op opcode) error { return trials[op]() }
+
+// trialPatience is how long a trial may take that completes at once.
+const trialPatience = time.Second
+
+// try submits an operation that any kernel accepts that has it.
+func try(op opcode) error {
+	c, err := NewContext(1)
+	if err != nil {
+		return err
+	}
+	file, err := os.CreateTemp("", "aio")
+	if err != nil {
+		return errors.Join(err, c.abandon())
+	}
+	defer file.Close()
+	defer os.Remove(file.Name())
+	trial := Request{op: op, file: FileOf(file)}
+	if op == opPoll {
+		trial.file, trial.events = FD(c.notifier.fd), unix.POLLOUT // which eventfds always are ready for
+	}
+	cb, err := c.IOCB()
+	if err != nil {
+		return errors.Join(err, c.abandon())
+	}
+	if err = trial.fill(cb); err == nil {
+		_, err = c.Submit(cb)
+	}
+	if err != nil {
+		return errors.Join(err, c.abandon())
+	}
+	_, err = c.GetEvents(1, make([]Event, 1), trialPatience)
+	return errors.Join(err, c.abandon())
+}
+
+// The sysctls of AIO. They are there when the kernel has AIO and /proc is mounted.
+const (
+	sysctlMax = "/proc/sys/fs/aio-max-nr"
+	sysctlNow = "/proc/sys/fs/aio-nr"
+)
+
+// Limits is what the system allows, for all processes together.
+type Limits struct {
+	Max   int // fs.aio-max-nr: for how many requests contexts may exist
+	InUse int // fs.aio-nr: for how many they do
+}
+
+// Free returns for how many requests more contexts can be made.
+func (l Limits) Free() int { return max(0, l.Max-l.InUse) }
+
+// GetLimits reads fs.aio-max-nr and fs.aio-nr. Where the kernel has no AIO the error is an *UnsupportedError. Where
+// /proc is not mounted it wraps fs.ErrNotExist, and making a Context tells whether there is AIO.
+func GetLimits() (Limits, error) {
+	limits, err := readLimits()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return limits, err
+	}
+	// Either there is no AIO or no /proc. A context for one request tells.
+	ctx, setupErr := setup(1)
+	if setupErr != nil {
+		return Limits{}, setupErr
+	}
+	_ = ioDestroy(ctx) // cannot fail for a context that was just made
+	return Limits{}, err
+}
+
+func readLimits() (limits Limits, err error) {
+	if limits.Max, err = readSysctl(sysctlMax); err != nil {
+		return Limits{}, err
+	}
+	if limits.InUse, err = readSysctl(sysctlNow); err != nil {
+		return Limits{}, err
+	}
+	return limits, nil
+}
+
+func readSysctl(path string) (int, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(string(bytes.TrimSpace(text)))
 }

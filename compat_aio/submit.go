@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"os"
 
-	"golang.org/x/sys/unix"
+	"github.com/sockring/uring/internal/eintr"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // Submit wraps io_submit(2): it hands prepared IOCBs to the kernel, in order, and returns how many it took. Those
@@ -23,6 +24,9 @@ func (c *Context) Submit(iocbs ...*IOCB) (n int, err error) { return c.submitBy(
 
 // submitBy is Submit by one way of making the system call.
 func (c *Context) submitBy(call submitCall, iocbs []*IOCB) (n int, err error) {
+	if c.batches == nil { // of the zero Context
+		return 0, ErrClosed
+	}
 	b, ok := <-c.batches
 	if !ok {
 		return 0, ErrClosed
@@ -47,7 +51,7 @@ func (c *Context) submitBy(call submitCall, iocbs []*IOCB) (n int, err error) {
 func (c *Context) launch(iocbs []*IOCB) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.closed {
+	if c.ended() {
 		return ErrClosed
 	}
 	for i, cb := range iocbs {
@@ -93,24 +97,31 @@ func (c *Context) submit(call submitCall, b *batch, window []*IOCB) (int, unix.E
 	for i, cb := range window {
 		b.table[i] = cb.address()
 	}
+	var tries eintr.Tries
 	for n := 0; ; {
 		if n == len(window) {
 			return n, 0
 		}
 		taken, errno := call(c.id, b.table[n:len(window)])
 		switch {
-		case errno == unix.EINTR:
+		case errno == unix.EINTR && tries.Again():
 		case errno != 0:
 			return n, errno
+		case taken <= 0:
+			return n, unix.EAGAIN // which the kernel does not do
 		default:
 			n += taken
 		}
 	}
 }
 
+// interruptedMax is how often in a row a system call that waits for nothing is made again for EINTR.
+const interruptedMax = 100
+
 // refusedIOCB is the error of an IOCB that io_submit did not take.
 func refusedIOCB(errno unix.Errno) error {
-	if errno == unix.EAGAIN {
+	switch errno {
+	case unix.EAGAIN, unix.ENOMEM, unix.EINTR: // room, memory, or a moment without signals
 		return fmt.Errorf("%w: %w", ErrInsufficientResources, os.NewSyscallError("io_submit", errno))
 	}
 	return os.NewSyscallError("io_submit", errno)

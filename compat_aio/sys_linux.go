@@ -47,8 +47,8 @@ func ioCancel(ctx uintptr, cb *rawIOCB, event *rawEvent) unix.Errno {
 
 // waitMemory is what a wait in the kernel names by address. It is in mapped memory, so that no wait allocates.
 type waitMemory struct {
-	until  unix.Timespec
-	mask   [2]uint64 // a kernel_sigset_t
+	until  kernelTime
+	mask   [2 * sigsetSize / unsafe.Sizeof(uintptr(0))]uintptr // a kernel_sigset_t: words of the processor's size
 	sigset struct {
 		mask uintptr
 		size uintptr
@@ -56,14 +56,22 @@ type waitMemory struct {
 	events [eventsAtOnce]rawEvent
 }
 
+// kernelTime mirrors struct __kernel_timespec, whose fields have 64 bits on every processor.
+type kernelTime struct{ sec, nsec int64 }
+
+func kernelTimeOf(d time.Duration) kernelTime {
+	return kernelTime{int64(d / time.Second), int64(d % time.Second)}
+}
+
 // sigsetSize is sizeof(kernel_sigset_t) in bytes.
 const sigsetSize = 8
 
 // block sets the signals that the wait shall not be interrupted by.
 func (w *waitMemory) block(signals []unix.Signal) {
-	w.mask = [2]uint64{}
+	const bits = unix.Signal(8 * unsafe.Sizeof(w.mask[0]))
+	clear(w.mask[:])
 	for _, s := range signals {
-		w.mask[(s-1)/64] |= 1 << ((s - 1) % 64)
+		w.mask[(s-1)/bits] |= 1 << ((s - 1) % bits)
 	}
 	w.sigset.mask = uintptr(unsafe.Pointer(&w.mask)) // SAFETY: mapped memory, which the kernel reads during a call.
 	w.sigset.size = sigsetSize
@@ -75,9 +83,9 @@ func (w *waitMemory) block(signals []unix.Signal) {
 // ioGeteventsBriefly is io_getevents(2) for a wait so short that the runtime need not be told: it keeps the processor
 // and wakes no other threads for it.
 func ioGeteventsBriefly(ctx uintptr, min, nr int, w *waitMemory, timeout time.Duration) (int, unix.Errno) {
-	w.until = unix.NsecToTimespec(int64(timeout))
+	w.until = kernelTimeOf(timeout)
 	// SAFETY: all of it is in mapped memory, which the caller keeps until the call returns.
-	n, _, err := unix.RawSyscall6(unix.SYS_IO_GETEVENTS, ctx, uintptr(min), uintptr(nr),
+	n, _, err := unix.RawSyscall6(sysGetevents, ctx, uintptr(min), uintptr(nr),
 		uintptr(unsafe.Pointer(&w.events)), uintptr(unsafe.Pointer(&w.until)), 0)
 	return int(n), err
 }
@@ -89,10 +97,10 @@ func ioGetevents(ctx uintptr, min, nr int, w *waitMemory, timeout time.Duration,
 	if timeout < 0 {
 		until = nil
 	}
-	w.until = unix.NsecToTimespec(int64(timeout))
-	trap, mask := uintptr(unix.SYS_IO_GETEVENTS), uintptr(0)
+	w.until = kernelTimeOf(timeout)
+	trap, mask := uintptr(sysGetevents), uintptr(0)
 	if masked {
-		trap, mask = unix.SYS_IO_PGETEVENTS, uintptr(sigset)
+		trap, mask = sysPgetevents, uintptr(sigset)
 	}
 	n, _, err := unix.Syscall6(trap, ctx, uintptr(min), uintptr(nr), uintptr(events), uintptr(until), mask)
 	return int(n), err

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockring/uring/cring"
-	"github.com/sockring/uring/cring/cprep"
+	"github.com/sockring/uring/internal/cprep"
 	"github.com/sockring/uring/internal/testutil"
 )
 

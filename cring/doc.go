@@ -1,5 +1,5 @@
-// Package cring is the only cgo of the library: a thin shim over liburing, 2.3 or newer, found by
-// pkg-config. It owns what liburing owns (set-up, registration, submission, waiting, tear-down) and hands
+// Package cring is the only cgo of the library, but for the C that only tests use in internal/: a thin shim over
+// liburing, 2.3 or newer. It owns what liburing owns (set-up, registration, submission, waiting, tear-down) and hands
 // out the shared memory that the kernel and liburing mapped, so that package uring fills SQEs, publishes
 // buffers and reads CQEs without a call into C.
 //

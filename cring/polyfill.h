@@ -8,6 +8,15 @@
 #ifndef SOCKRING_POLYFILL_H
 #define SOCKRING_POLYFILL_H
 
+/*
+ * This comes before all else, so that a machine without liburing is told what to install. Every cgo file includes
+ * liburing by this header for that, or belongs to a package that is compiled only after this one.
+ */
+#if !__has_include(<liburing.h>)
+#error liburing is missing, or its headers are: install liburing-dev (Debian, Ubuntu, Alpine), \
+	liburing-devel (Fedora) or liburing (Arch), or build without it by CGO_ENABLED=0
+#endif
+
 #include <errno.h>
 #include <liburing.h>
 #include <linux/futex.h>
@@ -25,8 +34,9 @@
 #define SOCKRING_LIBURING 0
 #endif
 
-#if SOCKRING_LIBURING < 203
-#error "liburing 2.3 or newer is required: install liburing-dev, or set PKG_CONFIG_PATH to where a newer one is"
+#if __has_include(<liburing.h>) && SOCKRING_LIBURING < 203
+#error liburing 2.3 or newer is required: have CGO_CFLAGS=-I... and CGO_LDFLAGS=-L... say where a newer one is, \
+	or build without it by CGO_ENABLED=0
 #endif
 
 #if SOCKRING_LIBURING < 204

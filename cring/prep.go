@@ -3,7 +3,7 @@
 package cring
 
 /*
-#cgo pkg-config: liburing
+#cgo LDFLAGS: -luring
 #include "polyfill.h"
 
 // The address is a number here, so that cgo looks for no Go pointers behind it: the functions only store it.

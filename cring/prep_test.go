@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockring/uring/cring"
-	"github.com/sockring/uring/cring/cprep"
+	"github.com/sockring/uring/internal/cprep"
 )
 
 func TestPrepIsLiburings(t *testing.T) {

@@ -3,7 +3,7 @@
 package cring
 
 /*
-#cgo pkg-config: liburing
+#cgo LDFLAGS: -luring
 #cgo noescape shim_view
 #cgo nocallback shim_view
 #cgo noescape shim_wait

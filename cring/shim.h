@@ -2,7 +2,10 @@
 #ifndef SOCKRING_SHIM_H
 #define SOCKRING_SHIM_H
 
-#include <liburing.h>
+#include "polyfill.h"
+
+#include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -30,6 +33,75 @@ struct shim_view {
 	int ring_fd;
 	int enter_fd;
 };
+
+/*
+ * A hold is a robust mutex that a thread keeps for as long as it owns something. Thread numbers are used
+ * again once the kernel has gone through them all; the kernel ends a thread's holds with the thread.
+ */
+struct shim_hold {
+	pthread_mutex_t mutex;
+	int released;
+};
+
+enum { SHIM_HOLD_SELF, SHIM_HOLD_OTHER, SHIM_HOLD_GONE };
+
+static inline struct shim_hold *shim_hold_take(void)
+{
+	struct shim_hold *hold = calloc(1, sizeof(*hold));
+	pthread_mutexattr_t attr;
+
+	if (!hold)
+		return NULL;
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&hold->mutex, &attr);
+	pthread_mutexattr_destroy(&attr);
+	pthread_mutex_lock(&hold->mutex);
+	return hold;
+}
+
+/*
+ * shim_hold_check tells whose a hold is: the calling thread's, another's that lives, or nobody's any more. That it is
+ * nobody's is found once and kept: glibc's pthread_mutex_trylock leaves a mutex that is not recoverable locked by
+ * whoever tries, so that asking again would take that thread for the one that has the hold.
+ */
+static inline int shim_hold_check(struct shim_hold *hold)
+{
+	if (__atomic_load_n(&hold->released, __ATOMIC_ACQUIRE))
+		return SHIM_HOLD_GONE;
+	switch (pthread_mutex_trylock(&hold->mutex)) {
+	case 0:
+		pthread_mutex_unlock(&hold->mutex);
+		/* Released between the two looks, or else it can only be ours. */
+		if (__atomic_load_n(&hold->released, __ATOMIC_ACQUIRE))
+			return SHIM_HOLD_GONE;
+		return SHIM_HOLD_SELF;
+	case EBUSY:
+		return SHIM_HOLD_OTHER;
+	case EOWNERDEAD:
+		__atomic_store_n(&hold->released, 1, __ATOMIC_RELEASE);
+		pthread_mutex_unlock(&hold->mutex);
+		return SHIM_HOLD_GONE;
+	default:
+		return SHIM_HOLD_GONE;
+	}
+}
+
+static inline void shim_hold_release(struct shim_hold *hold)
+{
+	__atomic_store_n(&hold->released, 1, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&hold->mutex);
+}
+
+/* shim_hold_free keeps the memory of a hold that some thread still has: the kernel knows its address. */
+static inline void shim_hold_free(struct shim_hold *hold)
+{
+	if (shim_hold_check(hold) != SHIM_HOLD_GONE)
+		return;
+	pthread_mutex_destroy(&hold->mutex);
+	free(hold);
+}
 
 static inline struct io_uring *shim_alloc(void)
 {

@@ -5,7 +5,7 @@ package cring
 import (
 	"unsafe"
 
-	"golang.org/x/sys/unix"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // Supported reports whether this build reaches liburing at all.
@@ -31,6 +31,15 @@ func (r *Ring) Register(uint32, unsafe.Pointer, uint32) int          { return no
 func (r *Ring) RegisterRingFd() int                                  { return nosys }
 func (r *Ring) UnregisterRingFd() int                                { return nosys }
 func (r *Ring) Enter(uint32, uint32, uint32) int                     { return nosys }
+
+// Hold stands in for what a thread has where there are no rings to be owned.
+type Hold struct{}
+
+func TakeHold() *Hold { return &Hold{} }
+
+func (h *Hold) Mine() bool { return false }
+func (h *Hold) Gone() bool { return true }
+func (h *Hold) Release()   {}
 
 func HeaderVersion() (major, minor int)  { return 0, 0 }
 func LibraryVersion() (major, minor int) { return 0, 0 }

@@ -3,7 +3,7 @@
 package cring
 
 /*
-#cgo pkg-config: liburing
+#cgo LDFLAGS: -luring
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE // RTLD_DEFAULT
 #endif

@@ -4,7 +4,7 @@ go 1.24.0
 
 require (
 	github.com/schollz/progressbar/v3 v3.19.0
-	github.com/sockring/uring v0.0.0
+	github.com/sockring/uring v0.1.0
 	github.com/stretchr/testify v1.11.1
 	golang.org/x/image v0.30.0
 	golang.org/x/sys v0.41.0
@@ -26,5 +26,3 @@ require (
 	golang.org/x/text v0.28.0 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
-
-replace github.com/sockring/uring => ../

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sockring/uring/internal/testutil"
+	"github.com/sockring/uring/kerneltest/internal/arch"
 	"github.com/sockring/uring/kerneltest/internal/kernel"
 	"github.com/sockring/uring/kerneltest/internal/result"
 	"github.com/sockring/uring/kerneltest/internal/vm"
@@ -24,13 +25,13 @@ import (
 // QEMU, or no kernel that was fetched before: a test does not download any.
 func guestTests(t *testing.T, packages ...string) config {
 	t.Helper()
-	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
+	if _, err := exec.LookPath(arch.AMD64.QEMU()); err != nil {
 		testutil.Skip(t, testutil.NeedsQEMU, "%v; scripts/install-kerneltest-deps installs it", err)
 	}
 	root, err := repository()
 	require.NoError(t, err)
 	cfg := config{
-		root: root, cache: t.TempDir(), kernels: filepath.Join(root, ".cache", "kerneltest", "kernels"),
+		arch: arch.AMD64, root: root, cache: t.TempDir(), kernels: filepath.Join(root, ".cache", "kerneltest", "kernels"),
 		lines: []kernel.Line{"6.12"}, modes: []modeOf{{mode: wire.On}}, guests: 1,
 		limit: 5 * time.Minute, timeout: time.Minute,
 	}
@@ -44,7 +45,7 @@ func guestTests(t *testing.T, packages ...string) config {
 // needKernel skips the test where the kernel of the configuration was not fetched before.
 func needKernel(t *testing.T, cfg config) {
 	t.Helper()
-	if _, err := os.Stat(filepath.Join(cfg.kernels, "newest-"+string(cfg.lines[0]))); err != nil {
+	if _, err := os.Stat(kernel.Note(cfg.kernels, cfg.arch, cfg.lines[0])); err != nil {
 		testutil.Skip(t, testutil.NeedsQEMU, "no kernel to boot: %v; go run ./kerneltest fetches some", err)
 	}
 }

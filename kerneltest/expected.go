@@ -54,15 +54,19 @@ func (m *machine) conclude(runs []result.Run) error {
 	return page.Update(m.cfg.docs, runs)
 }
 
-// again writes the page of the results of an earlier run.
+// again writes the page of the results of earlier runs, which may be of a kernel each.
 func again(cfg config) error {
-	content, err := os.ReadFile(cfg.from)
-	if err != nil {
-		return err
-	}
 	var runs []result.Run
-	if err := json.Unmarshal(content, &runs); err != nil {
-		return fmt.Errorf("%s: %w", cfg.from, err)
+	for _, file := range cfg.from {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		var some []result.Run
+		if err := json.Unmarshal(content, &some); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		runs = append(runs, some...)
 	}
 	return page.Update(cfg.docs, runs)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -16,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sockring/uring/kerneltest/internal/arch"
 	"github.com/sockring/uring/kerneltest/internal/kernel"
 	"github.com/sockring/uring/kerneltest/internal/wire"
 )
@@ -29,6 +31,7 @@ func main() {
 // config is what the flags say.
 type config struct {
 	root     string
+	arch     arch.Arch
 	cache    string // where guests are made
 	kernels  string // where kernels are kept, and what is known of QEMU
 	lines    []kernel.Line
@@ -37,7 +40,7 @@ type config struct {
 	run      string
 	json     string
 	docs     string
-	from     string
+	from     []string
 	guests   int
 	limit    time.Duration // for a guest
 	timeout  time.Duration // for the tests of a package
@@ -58,7 +61,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "kerneltest:", err)
 		return 2
 	}
-	if cfg.from != "" {
+	if cfg.from != nil {
 		if err := again(cfg); err != nil {
 			fmt.Fprintln(stderr, "kerneltest:", err)
 			return 1
@@ -76,6 +79,18 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
+// usual is what is run where the flags say nothing else.
+type usual struct {
+	kernels, modes string
+	limit, timeout time.Duration
+}
+
+// usuals are that for each processor. One that is another than this machine's is always emulated.
+var usuals = map[arch.Arch]usual{
+	arch.AMD64: {"5.10,6.1,6.12,6.18,7", join(wire.Modes), 12 * time.Minute, 6 * time.Minute},
+	arch.ARM64: {"6.1,6.12,7", join([]wire.Mode{wire.On, wire.EPERM}), 40 * time.Minute, 15 * time.Minute},
+}
+
 const usage = `Kerneltest runs the tests of this repository on several kernels, in QEMU.
 
 usage: go run ./kerneltest [flags]
@@ -91,6 +106,11 @@ The kernels come from the machine's own Debian mirror and stay in .cache/. The m
 Red is any test that fails, a warning of the kernel, a guest that hangs or crashes, a package without a result, and a
 skip that kerneltest/expected does not have, or has and did not happen. The exit status is 0 when all is green.
 
+What is usual, where no flag says otherwise:
+
+  -arch amd64  -kernels 5.10,6.1,6.12,6.18,7  -modes on,memlock,off,eperm,enosys  -limit 12m  -timeout 6m
+  -arch arm64  -kernels 6.1,6.12,7            -modes on,eperm                     -limit 40m  -timeout 15m
+
 `
 
 func parse(args []string, stderr io.Writer) (config, error) {
@@ -101,17 +121,19 @@ func parse(args []string, stderr io.Writer) (config, error) {
 		fmt.Fprint(stderr, usage)
 		flags.PrintDefaults()
 	}
-	lines := flags.String("kernels", "5.10,6.1,6.12,6.18,7",
+	processor := flags.String("arch", string(arch.Host),
+		"the guests' processor, amd64 or arm64")
+	lines := flags.String("kernels", "",
 		"lines of kernels, of each the newest in any suite: 6.12 for 6.12.x, 7 for 7.x, 6 for 6.x")
-	modes := flags.String("modes", join(wire.Modes), "what is done to io_uring, see above; 6.12:off is for one line only")
+	modes := flags.String("modes", "", "what is done to io_uring, see above; 6.12:off is for one line only")
 	packages := flags.String("packages", "./...,./examples/...", "patterns of packages, as go list takes them")
 	flags.StringVar(&cfg.run, "run", "", "only tests that match, as go test -run takes it")
 	flags.StringVar(&cfg.json, "json", "", "write all results to `FILE`")
 	flags.StringVar(&cfg.docs, "docs", "", "write what was found out about the kernels into the page `FILE`")
-	flags.StringVar(&cfg.from, "from", "", "run nothing: take the results that -json wrote to `FILE`")
+	from := flags.String("from", "", "run nothing: take the results that -json wrote to `FILES`, oldest kernel first")
 	flags.IntVar(&cfg.guests, "guests", 3, "how many guests run at a time; each has two processors and 2 GiB")
-	flags.DurationVar(&cfg.limit, "limit", 12*time.Minute, "the longest that a guest may take")
-	flags.DurationVar(&cfg.timeout, "timeout", 6*time.Minute, "the longest that the tests of a package may take")
+	flags.DurationVar(&cfg.limit, "limit", 0, "the longest that a guest may take")
+	flags.DurationVar(&cfg.timeout, "timeout", 0, "the longest that the tests of a package may take")
 	flags.BoolVar(&cfg.fetch, "fetch", false, "look for newer kernels than those in .cache/")
 	flags.BoolVar(&cfg.prepare, "prepare", false, "fetch the kernels and build the programs, and run nothing")
 	flags.BoolVar(&cfg.built, "built", false, "take the programs that -prepare built as they are")
@@ -124,33 +146,53 @@ func parse(args []string, stderr io.Writer) (config, error) {
 		return cfg, fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	}
 	var err error
-	if cfg.lines, err = kernel.ParseLines(*lines); err != nil {
+	if cfg.arch, err = arch.Parse(*processor); err != nil {
 		return cfg, err
 	}
-	if cfg.modes, err = parseModes(*modes); err != nil {
+	u := usuals[cfg.arch]
+	cfg.limit, cfg.timeout = cmp.Or(cfg.limit, u.limit), cmp.Or(cfg.timeout, u.timeout)
+	if cfg.lines, err = kernel.ParseLines(cmp.Or(*lines, u.kernels)); err != nil {
+		return cfg, err
+	}
+	if cfg.modes, err = parseModes(cmp.Or(*modes, u.modes)); err != nil {
 		return cfg, err
 	}
 	cfg.packages = strings.Split(*packages, ",")
-	if cfg.update && cfg.run != "" {
-		return cfg, errors.New("-update keeps the skips of all tests: leave out -run")
+	if *from != "" {
+		cfg.from = strings.Split(*from, ",")
 	}
-	if cfg.from != "" && cfg.docs == "" {
-		return cfg, errors.New("-from makes a page of old results: name it by -docs")
-	}
-	if cfg.docs != "" { // told now, and not after the run
-		if _, err := os.Stat(cfg.docs); err != nil {
-			return cfg, fmt.Errorf("-docs changes a page that is there: %w", err)
-		}
-	}
-	if cfg.guests < 1 {
-		return cfg, errors.New("-guests has to be 1 or more")
+	if err := cfg.contradiction(); err != nil {
+		return cfg, err
 	}
 	if cfg.root, err = repository(); err != nil {
 		return cfg, err
 	}
 	cfg.cache = filepath.Join(cfg.root, ".cache", "kerneltest")
 	cfg.kernels = filepath.Join(cfg.cache, "kernels")
+	if cfg.arch != arch.AMD64 {
+		cfg.cache = filepath.Join(cfg.cache, string(cfg.arch))
+	}
 	return cfg, nil
+}
+
+// contradiction reports flags that make no sense together, before the long run that they are for.
+func (cfg *config) contradiction() error {
+	switch {
+	case cfg.update && cfg.run != "":
+		return errors.New("-update keeps the skips of all tests: leave out -run")
+	case cfg.update && cfg.arch != arch.AMD64:
+		return errors.New("-update keeps the skips of amd64, which are those expected on other processors too")
+	case cfg.from != nil && cfg.docs == "":
+		return errors.New("-from makes a page of old results: name it by -docs")
+	case cfg.guests < 1:
+		return errors.New("-guests has to be 1 or more")
+	}
+	if cfg.docs != "" {
+		if _, err := os.Stat(cfg.docs); err != nil {
+			return fmt.Errorf("-docs changes a page that is there: %w", err)
+		}
+	}
+	return nil
 }
 
 // modeOf is a mode to run, on all kernels or on one line of them.

@@ -80,12 +80,12 @@ type machine struct {
 
 // prepare gets kernels and builds what they are to run.
 func prepare(ctx context.Context, cfg config, stdout io.Writer) (*machine, error) {
-	if _, err := exec.LookPath("qemu-system-x86_64"); err != nil {
-		return nil, fmt.Errorf("%w; scripts/install-kerneltest-deps installs it", err)
+	if _, err := exec.LookPath(cfg.arch.QEMU()); err != nil {
+		return nil, fmt.Errorf("%w; scripts/install-kerneltest-deps %s installs it", err, cfg.arch)
 	}
 	m := &machine{cfg: cfg, start: time.Now()}
 	say := func(format string, args ...any) { fmt.Fprintf(stdout, format+"\n", args...) }
-	store := kernel.Store{Root: cfg.root, Dir: cfg.kernels, Say: say}
+	store := kernel.Store{Root: cfg.root, Dir: cfg.kernels, Arch: cfg.arch, Say: say}
 	if err := os.MkdirAll(store.Dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -93,14 +93,18 @@ func prepare(ctx context.Context, cfg config, stdout io.Writer) (*machine, error
 	if m.kernels, err = store.Get(ctx, cfg.lines, cfg.fetch); err != nil {
 		return nil, err
 	}
-	if m.packages, err = image.Packages(ctx, cfg.root, cfg.packages); err != nil {
+	if m.packages, err = image.Packages(ctx, cfg.root, cfg.arch, cfg.packages); err != nil {
 		return nil, err
 	}
 	packages := slices.DeleteFunc(slices.Clone(m.packages), func(p image.Package) bool { return p.Host != "" })
 	say("building the tests of %d packages", len(packages))
+	modules := map[string]string{}
+	for _, k := range m.kernels {
+		modules[k.Release()] = k.Modules
+	}
 	m.initrd, err = image.Build(ctx, image.Options{
-		Root: cfg.root, Dir: cfg.cache, Packages: packages, Run: cfg.run, Timeout: cfg.timeout,
-		Built: cfg.built,
+		Root: cfg.root, Dir: cfg.cache, Arch: cfg.arch, Packages: packages, Run: cfg.run, Timeout: cfg.timeout,
+		Modules: modules, Built: cfg.built,
 	})
 	return m, err
 }
@@ -120,7 +124,7 @@ func (m *machine) steps(j job) int { return len(m.paths(j)) + 1 }
 
 func (m *machine) guest(j job) vm.Guest {
 	return vm.Guest{
-		Kernel: j.kernel.Image, Initrd: m.initrd, Mode: j.mode, Accel: m.accel,
+		Arch: m.cfg.arch, Kernel: j.kernel.Image, Initrd: m.initrd, Mode: j.mode, Accel: m.accel,
 		Log: filepath.Join(m.cfg.cache, fmt.Sprintf("%s.%s.log", j.kernel.Line, j.mode)),
 	}
 }
@@ -152,7 +156,7 @@ const attempts = 3
 
 // one runs one guest, and again where the emulator broke it.
 func (m *machine) one(ctx context.Context, j job) result.Run {
-	name := string(j.kernel.Line) + " " + string(j.mode)
+	name := m.cfg.arch.Prefix() + string(j.kernel.Line) + " " + string(j.mode)
 	start := time.Now()
 	run, done := m.boot(ctx, name, j)
 	for try := 1; try < attempts && m.accel == vm.TCG && result.EmulatorFault(run.Log); try++ {
@@ -169,7 +173,7 @@ func (m *machine) boot(ctx context.Context, name string, j job) (run result.Run,
 	m.progress.say(name, "starts", 0)
 	guest := m.guest(j)
 	collector := result.NewCollector(result.Run{
-		Line: string(j.kernel.Line), Mode: j.mode, Accel: string(m.accel),
+		Arch: m.cfg.arch, Line: string(j.kernel.Line), Mode: j.mode, Accel: string(m.accel),
 		Kernel: j.kernel.Package.Name + " " + j.kernel.Package.Version,
 	}, m.paths(j))
 	// A log of an earlier run must not be taken for that of this one.

@@ -7,7 +7,7 @@ go_wanted=$(sed -n 's/^go //p' "$root/go.work")
 go_fetching=1.21
 
 # What the packages are called, for those who install them by hand.
-by_hand="gcc and the C library's headers, make, pkg-config, liburing 2.3 or newer with its headers,
+by_hand="gcc and the C library's headers, make, pkg-config, strace, liburing 2.3 or newer with its headers,
 and Go $go_fetching or newer"
 
 say() {

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"net"
 	"net/netip"
 	"strconv"
@@ -54,7 +55,7 @@ func VsockAddr(cid, port uint32) Addr {
 // PacketAddr is the address of a socket of packet(7): a protocol as on the wire, an interface, and a hardware address
 // of at most 8 bytes.
 func PacketAddr(protocol uint16, ifindex int, hardware net.HardwareAddr) (Addr, error) {
-	if len(hardware) > 8 {
+	if len(hardware) > 8 || ifindex < 0 || int64(ifindex) > math.MaxInt32 {
 		return Addr{}, opError("address", unix.EINVAL)
 	}
 	var b [18]byte // sll_protocol, sll_ifindex, sll_hatype, sll_pkttype, sll_halen, sll_addr
@@ -66,8 +67,10 @@ func PacketAddr(protocol uint16, ifindex int, hardware net.HardwareAddr) (Addr, 
 }
 
 // RawAddr is an address of any family, data being what follows the family in the kernel's structure: at most 126 bytes.
+// Less than the structure of an IP address has is EINVAL, and so is data without a family.
 func RawAddr(family uint16, data []byte) (Addr, error) {
-	if len(data) > MaxAddrLen-2 {
+	least := map[uint16]int{unix.AF_INET: unix.SizeofSockaddrInet4 - 2, unix.AF_INET6: unix.SizeofSockaddrInet6 - 2}
+	if len(data) > MaxAddrLen-2 || len(data) < least[family] || family == unix.AF_UNSPEC && len(data) > 0 {
 		return Addr{}, opError("address", unix.EINVAL)
 	}
 	raw := binary.NativeEndian.AppendUint16(nil, family)
@@ -154,12 +157,18 @@ func (a Addr) sockaddr(b []byte) ([]byte, error) {
 	case unix.AF_UNSPEC:
 		return b, unix.EDESTADDRREQ
 	case unix.AF_INET:
+		if !a.ip.IsValid() { // of what the kernel has cut off
+			return b, unix.EINVAL
+		}
 		ip := a.ip.Addr().As4()
 		b = binary.NativeEndian.AppendUint16(b, unix.AF_INET)
 		b = binary.BigEndian.AppendUint16(b, a.ip.Port())
 		b = append(b, ip[:]...)
 		return append(b, make([]byte, 8)...), nil
 	case unix.AF_INET6:
+		if !a.ip.IsValid() {
+			return b, unix.EINVAL
+		}
 		scope, err := scopeOf(a.ip.Addr().Zone())
 		if err != nil {
 			return b, err
@@ -274,4 +283,79 @@ func parsePacketInfo(control []byte) (info PacketInfo) {
 		control = control[min(unix.CmsgSpace(size-header), len(control)):]
 	}
 	return info
+}
+
+// Whether the kernel was told to say how packets come.
+const (
+	packetInfoUnset = iota // RecvMsg will tell it
+	packetInfoOn
+	packetInfoOff // by SetRecvPacketInfo, and RecvMsg leaves it at that
+)
+
+// SetRecvPacketInfo says whether the kernel is to tell how packets come, which RecvMsg has it do from its first use
+// on unless it was told before. Of packets that came earlier the interface can be missing, as 0. Sockets that are not
+// of IP have EOPNOTSUPP.
+func (s *Socket) SetRecvPacketInfo(on bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	err := s.control("setsockopt", func(fd int) error { return s.tellPacketInfo(fd, on) })
+	switch {
+	case err != nil:
+	case on:
+		s.packetInfo.Store(packetInfoOn)
+	default:
+		s.packetInfo.Store(packetInfoOff)
+	}
+	return err
+}
+
+// needPacketInfo tells the kernel that packet information is wanted, where it was told nothing yet (N17). A stream
+// has no packets to tell about.
+func (s *Socket) needPacketInfo() error {
+	if s.packetInfo.Load() != packetInfoUnset || s.isStream() || s.family != unix.AF_INET && s.family != unix.AF_INET6 {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.packetInfo.Load() != packetInfoUnset {
+		return nil
+	}
+	err := s.control("recvmsg", func(fd int) error { return s.tellPacketInfo(fd, true) })
+	if err == nil {
+		s.packetInfo.Store(packetInfoOn)
+	}
+	return err
+}
+
+// tellPacketInfo says to the kernel whether packet information is wanted. Sockets of IPv6 say it for the packets of
+// IPv4 too, whether they take them now or not: dual mode can come later (A67). Raw sockets of IPv6 never take them,
+// and have no options of IPv4.
+func (s *Socket) tellPacketInfo(fd int, on bool) error {
+	if s.family == unix.AF_INET6 {
+		err := unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVPKTINFO, asInt(on))
+		if err != nil || s.typ == unix.SOCK_RAW {
+			return err
+		}
+	}
+	return unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_PKTINFO, asInt(on))
+}
+
+// checkDualModePacketInfo returns why packet information of IPv4 cannot be had on sockets of IPv6, which Linux can
+// always tell (A08).
+func checkDualModePacketInfo() error { return nil }
+
+// told is an address of the kernel as the Engine's sockets tell it, see WithUnmap.
+func (e *Engine) told(a Addr) Addr {
+	if e == nil || e.keepMapped { // e is nil of the zero Socket, which is told nothing
+		return a
+	}
+	return unmapped(a)
+}
+
+// unmapped is an IPv4 address as it is outside of IPv6 sockets (N57), and any other address as it is.
+func unmapped(a Addr) Addr {
+	if a.family != unix.AF_INET6 || !a.ip.Addr().Is4In6() {
+		return a
+	}
+	return IPAddr(netip.AddrPortFrom(a.ip.Addr().Unmap(), a.ip.Port()))
 }

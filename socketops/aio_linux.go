@@ -17,6 +17,7 @@ const batchMax = 128
 // each of them at once, with EAGAIN where the socket is not ready after all: it saves system calls, and does not wait.
 type aioBatch struct {
 	ctx    *aio.Context
+	flags  aio.SocketFlags
 	meter  *meter
 	reap   reapCall
 	lost   bool    // a result did not come, and could still: no more batches are made
@@ -27,6 +28,9 @@ type aioBatch struct {
 	events []aio.Event
 }
 
+// reapPatience bounds the wait for results that are there when io_submit(2) returns: lanes are locked meanwhile.
+const reapPatience = 10 * time.Second
+
 // reapCall is GetEvents of a Context.
 type reapCall func(least int, out []aio.Event, timeout time.Duration) (int, error)
 
@@ -36,12 +40,16 @@ func openAIO(m *meter) (driver, error) {
 	if err != nil {
 		return nil, err
 	}
+	flags, err := ctx.SocketFlags()
+	if err != nil {
+		return nil, errors.Join(err, ctx.Close())
+	}
 	r, err := newReactor(BackendAIO, m)
 	if err != nil {
 		return nil, errors.Join(err, ctx.Close())
 	}
 	r.batch = &aioBatch{
-		ctx: ctx, meter: m, reap: ctx.GetEvents,
+		ctx: ctx, flags: flags, meter: m, reap: ctx.GetEvents,
 		iocbs: make([]*aio.IOCB, batchMax), events: make([]aio.Event, batchMax),
 	}
 	r.start()
@@ -49,9 +57,11 @@ func openAIO(m *meter) (driver, error) {
 }
 
 // takes reports whether an operation is one that Linux AIO does as the system call would: plain bytes of a stream.
+// Where the kernel cannot be told not to wait, a socket that somebody has made blocking is served by the system call.
 func (b *aioBatch) takes(o *op) bool {
 	plain := o.kind == opRecv || o.kind == opSend
-	return plain && o.flags == 0 && !o.peek && o.msg.stream && len(b.ops) < batchMax
+	return plain && o.flags == 0 && !o.peek && o.msg.stream && len(b.ops) < batchMax &&
+		(b.flags.NoWait() || !blocks(o.handle.fd))
 }
 
 // add has an operation be part of the batch, whose lane stays locked until move.
@@ -90,7 +100,7 @@ func (b *aioBatch) submit() bool {
 	}
 	taken, err := b.ctx.Submit(iocbs...)
 	b.meter.batched(taken)
-	got, lost := b.reap(taken, b.events[:max(taken, 1)], -1)
+	got, lost := b.reap(taken, b.events[:max(taken, 1)], reapPatience)
 	for _, e := range b.events[:got] {
 		o := b.ops[e.Data64]
 		b.ops[e.Data64] = nil
@@ -131,7 +141,7 @@ func (b *aioBatch) prepare(iocbs []*aio.IOCB) error {
 		return errors.Join(err, release(iocbs[:n]), unix.EAGAIN)
 	}
 	for i, o := range b.ops {
-		if err := prepare(iocbs[i], o); err != nil {
+		if err := b.fill(iocbs[i], o); err != nil {
 			return errors.Join(err, release(iocbs))
 		}
 		iocbs[i].SetData64(uint64(i))
@@ -140,11 +150,11 @@ func (b *aioBatch) prepare(iocbs []*aio.IOCB) error {
 	return nil
 }
 
-func prepare(cb *aio.IOCB, o *op) error {
+func (b *aioBatch) fill(cb *aio.IOCB, o *op) error {
 	if o.kind == opRecv {
-		return cb.PrepPread(o.handle.fd, o.msg.rest(), 0)
+		return errors.Join(cb.PrepPread(o.handle.fd, o.msg.rest(), 0), cb.SetRWFlags(b.flags.Recv))
 	}
-	return cb.PrepPwrite(o.handle.fd, o.msg.rest(), 0)
+	return errors.Join(cb.PrepPwrite(o.handle.fd, o.msg.rest(), 0), cb.SetRWFlags(b.flags.Send))
 }
 
 func release(iocbs []*aio.IOCB) error {

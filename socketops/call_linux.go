@@ -5,6 +5,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sockring/uring/internal/eintr"
 	"github.com/sockring/uring/internal/race"
 )
 
@@ -110,8 +111,27 @@ func sysSendMsg(fd int, m *message, flags int) int {
 	return result(n, errno)
 }
 
-// sysAccept wraps accept4(2). The new socket does not block, as all of this package's (N24).
-func sysAccept(fd int, m *message) int {
+// blocks reports whether a descriptor is in blocking mode. That belongs to the open file description, so another
+// process or another descriptor of the socket, as that of an os.File whose Fd method was called, can have made it so.
+func blocks(fd int) bool {
+	flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+	return err == nil && flags&unix.O_NONBLOCK == 0
+}
+
+// calm has the call that follows not wait: accept4, connect and sendfile cannot be told so by a flag, so the mode that
+// this package promises for the descriptor is restored where somebody has changed it.
+func calm(fd int) {
+	if blocks(fd) {
+		_ = unix.SetNonblock(fd, true)
+	}
+}
+
+// sysAccept is accept4, for tests to have it fail.
+var sysAccept = accept4
+
+// accept4 wraps accept4(2). The new socket does not block, as all of this package's (N24).
+func accept4(fd int, m *message) int {
+	calm(fd)
 	m.nameLen = MaxAddrLen
 	size := uint32(m.nameLen)
 	// SAFETY: the kernel writes at most size bytes of the name during the call.
@@ -128,6 +148,7 @@ func (o *op) connect(fd int) int {
 		if res, ok := o.connectEarly(fd); ok {
 			return res
 		}
+		calm(fd)
 		// SAFETY: the kernel reads the name during the call.
 		_, _, errno := unix.Syscall(unix.SYS_CONNECT, uintptr(fd), uintptr(unsafe.Pointer(&o.msg.name)),
 			uintptr(o.msg.nameLen))
@@ -155,14 +176,53 @@ func finishConnect(fd int) int {
 
 // pollNow returns which events are there.
 func pollNow(fd int, events int16) (int16, error) {
-	for {
+	for tries := eintr.Tries(0); ; {
 		fds := []unix.PollFd{{Fd: int32(fd), Events: events}}
-		switch _, err := unix.Poll(fds, 0); err {
-		case nil:
+		switch _, err := unix.Poll(fds, 0); {
+		case err == nil:
 			return fds[0].Revents, nil
-		case unix.EINTR:
+		case err == unix.EINTR && tries.Again():
 		default:
 			return 0, err
 		}
+	}
+}
+
+// transfers orders what was done before a send before what is done after a receive, for the race detector, as package
+// syscall does: which receive belongs to which send it does not know.
+var transfers byte
+
+// received announces that the kernel has written n bytes at p.
+func received(p unsafe.Pointer, n int) {
+	race.WriteRange(p, n)
+	race.Acquire(unsafe.Pointer(&transfers)) // SAFETY: an identity.
+}
+
+// sends announces that the kernel reads n bytes at p.
+func sends(p unsafe.Pointer, n int) {
+	race.ReleaseMerge(unsafe.Pointer(&transfers)) // SAFETY: an identity.
+	race.ReadRange(p, n)
+}
+
+// announceReceived announces that the kernel has written n bytes to the buffers.
+func (m *message) announceReceived(n int) {
+	skip := m.skip
+	for _, b := range m.bufs[m.first:] {
+		b = b[skip:]
+		skip = 0
+		k := min(n, len(b))
+		race.WriteRange(unsafe.Pointer(unsafe.SliceData(b)), k) // SAFETY: the slice's own memory.
+		n -= k
+	}
+	race.Acquire(unsafe.Pointer(&transfers)) // SAFETY: an identity.
+}
+
+// announceSent announces that the kernel reads what is left to send.
+func (m *message) announceSent() {
+	race.ReleaseMerge(unsafe.Pointer(&transfers)) // SAFETY: an identity.
+	skip := m.skip
+	for _, b := range m.bufs[m.first:] {
+		race.ReadRange(unsafe.Pointer(unsafe.SliceData(b[skip:])), len(b)-skip) // SAFETY: the slice's own memory.
+		skip = 0
 	}
 }

@@ -180,6 +180,12 @@ var errnos = func() map[ErrorClass]unix.Errno {
 	return m
 }()
 
+// errnoOf returns the errno that an error is of, and whether there is one.
+func errnoOf(err error) (errno unix.Errno, ok bool) {
+	ok = errors.As(err, &errno)
+	return errno, ok
+}
+
 // Errno returns the errno that Classify gives the class for, and whether there is one: ClassSocketError and
 // ClassInvalidOperation have none. Of EACCES and EPERM it is EACCES, of EADDRNOTAVAIL and ENOENT EADDRNOTAVAIL, of
 // ECANCELED and EBADF ECANCELED, of ENFILE and EMFILE ENFILE.

@@ -8,12 +8,15 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"weak"
+
+	"golang.org/x/sys/unix"
 )
 
 // Engine completes what would block for the Sockets that it made. One for a process is enough, see Default; several can
-// be used side by side. It is safe for concurrent use.
+// be used side by side. It is safe for concurrent use. The zero Engine is a closed one.
 type Engine struct {
 	backend  Backend
 	driver   driver
@@ -68,7 +71,42 @@ type Refusal struct {
 	Err     error
 }
 
-func (r Refusal) String() string { return fmt.Sprintf("%s: %v", r.Backend, r.Err) }
+// String returns a line for each cause: what lacks the same thing is told once. Err has all of it.
+func (r Refusal) String() string {
+	return string(r.Backend) + ": " + strings.Join(causes(r.Err), "\n  ")
+}
+
+// causes returns the texts of an error, one for each that is at the bottom of what was joined and wrapped.
+func causes(err error) (texts []string) {
+	seen := make(map[string]bool)
+	for _, one := range parts(err) {
+		bottom := one
+		for next := bottom; next != nil; next = errors.Unwrap(next) {
+			bottom = next
+		}
+		if !seen[bottom.Error()] {
+			seen[bottom.Error()] = true
+			texts = append(texts, one.Error())
+		}
+	}
+	return texts
+}
+
+// parts returns what errors.Join has joined, however often, or the error itself.
+func parts(err error) []error {
+	if err == nil {
+		return nil
+	}
+	many, ok := err.(interface{ Unwrap() []error })
+	if !ok || !strings.Contains(err.Error(), "\n") {
+		return []error{err}
+	}
+	var all []error
+	for _, one := range many.Unwrap() {
+		all = append(all, parts(one)...)
+	}
+	return all
+}
 
 // driver is what a backend does for an Engine.
 type driver interface {
@@ -129,6 +167,9 @@ const EngineVariable = "SOCKRING_ENGINE"
 func New(opts ...EngineOption) (*Engine, error) {
 	o := engineOptions{only: Backend(os.Getenv(EngineVariable))}
 	for _, opt := range opts {
+		if opt == nil {
+			return nil, opError("new", unix.EINVAL)
+		}
 		opt(&o)
 	}
 	e := newEngine(&meter{log: o.log})
@@ -182,7 +223,7 @@ func (e *Engine) Backend() Backend { return e.backend }
 // Close closes the sockets that are left, and then ends the Engine.
 func (e *Engine) Close() error {
 	e.mu.Lock()
-	if e.closed {
+	if e.closed || e.driver == nil {
 		e.mu.Unlock()
 		return nil
 	}
@@ -196,7 +237,7 @@ func (e *Engine) Close() error {
 	e.mu.Unlock()
 	var errs []error
 	for _, s := range left {
-		errs = append(errs, s.Close())
+		errs = append(errs, s.closeLeft())
 	}
 	e.mu.Lock()
 	for len(e.sockets) > 0 { // those that nobody knows are being closed
@@ -210,7 +251,7 @@ func (e *Engine) Close() error {
 func (e *Engine) adopt(s *Socket) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.closed {
+	if e.closed || e.driver == nil {
 		return ErrClosed
 	}
 	e.total++

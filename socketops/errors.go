@@ -6,7 +6,7 @@ import (
 	"net"
 	"os"
 
-	"golang.org/x/sys/unix"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // OpError is the error of one operation on a socket.
@@ -15,7 +15,12 @@ type OpError struct {
 	Err error  // a unix.Errno, or one of this package's errors
 }
 
-func (e *OpError) Error() string { return "socketops: " + e.Op + ": " + e.Err.Error() }
+func (e *OpError) Error() string {
+	if e.Err == nil { // of the zero OpError
+		return "socketops: " + e.Op
+	}
+	return "socketops: " + e.Op + ": " + e.Err.Error()
+}
 
 // Unwrap returns Err.
 func (e *OpError) Unwrap() error { return e.Err }

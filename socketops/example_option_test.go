@@ -3,9 +3,12 @@
 package socketops_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -166,4 +169,66 @@ func ExampleSocket_GoRecvMsg() {
 	m := <-got
 	fmt.Printf("%s %v\n", buf[:m.N], m.PacketInfo.Addr.IsValid())
 	// Output: datagram false
+}
+
+// A datagram that does not fit is an error, instead of a flag that only some receives have.
+func ExampleWithTruncError() {
+	engine := must(socketops.New(socketops.WithTruncError()))
+	defer engine.Close()
+	a, b, err := engine.SocketPair(unix.SOCK_DGRAM)
+	check(err)
+	must(a.Send(context.Background(), []byte("hello"), 0))
+	p := make([]byte, 2)
+	n, err := b.Recv(context.Background(), p, 0)
+	fmt.Printf("%s %t\n", p[:n], errors.Is(err, unix.EMSGSIZE))
+	check(errors.Join(a.Close(), b.Close()))
+	// Output: he true
+}
+
+// A socket of IPv6 tells addresses of IPv4 as the kernel has them.
+func ExampleWithUnmap() {
+	engine := must(socketops.New(socketops.WithUnmap(false)))
+	defer engine.Close()
+	s := must(engine.Socket(unix.AF_INET6, unix.SOCK_DGRAM, unix.IPPROTO_UDP))
+	check(s.SetDualMode(true))
+	check(s.Connect(context.Background(), socketops.IPAddr(netip.MustParseAddrPort("127.0.0.1:53"))))
+	fmt.Println(must(s.PeerAddr()))
+	check(s.Close())
+	// Output: [::ffff:127.0.0.1]:53
+}
+
+// A socket counts what it transfers, and the engine what all of its sockets ever did.
+func ExampleEngine_Stats() {
+	ctx := context.Background()
+	a, b, end := pair(unix.SOCK_STREAM)
+	defer end()
+	must(a.Send(ctx, []byte("hello"), 0))
+	must(b.Recv(ctx, make([]byte, 100), 0))
+	_, err := b.TryRecv(make([]byte, 100), 0)
+	fmt.Println(err)
+	sent, received := a.Stats().Sent, b.Stats().Received
+	fmt.Println("sent", sent.Bytes, "bytes by", sent.Operations, "operation")
+	fmt.Println("received", received.Bytes, "bytes,", received.WouldBlock, "of", received.Operations, "would block")
+	check(a.Close())
+	all := b.Engine().Stats()
+	fmt.Println(all.Sent == sent, all.SocketsOpen, "of", all.SocketsTotal, "open")
+	// Output:
+	// socketops: recv: would block
+	// sent 5 bytes by 1 operation
+	// received 5 bytes, 1 of 2 would block
+	// true 1 of 2 open
+}
+
+// The logger is told which backend serves, and what goes wrong.
+func ExampleWithLogger() {
+	withoutTime := func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}
+	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{ReplaceAttr: withoutTime}))
+	engine := must(socketops.New(socketops.WithBackend(socketops.BackendSyscall), socketops.WithLogger(log)))
+	check(engine.Close())
+	// Output: level=INFO msg="socketops: backend serves" backend=syscall
 }

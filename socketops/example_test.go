@@ -4,9 +4,13 @@ package socketops_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -149,6 +153,15 @@ func ExampleSocket_GoSend() {
 	must(b.Recv(context.Background(), buf, socketops.WaitAll))
 	fmt.Println(string(buf))
 	// Output: one two
+}
+
+// A Go form without a callback is refused by the call.
+func ExampleOp_Err() {
+	_, b, end := pair(unix.SOCK_STREAM)
+	defer end()
+	op := b.GoRecv(make([]byte, 1), 0, nil)
+	fmt.Println(errors.Is(op.Err(), unix.EINVAL))
+	// Output: true
 }
 
 func ExampleOp_Cancel() {
@@ -318,4 +331,252 @@ func ExampleOpError() {
 	opErr := err.(*socketops.OpError)
 	fmt.Println(opErr.Op, opErr.Timeout(), opErr.Temporary())
 	// Output: recv true true
+}
+
+// A publisher that does not want to hold more for a slow reader than it must: what goes beyond the limit is refused,
+// and AwaitSendRoom says when there is room.
+func ExampleSocket_SetSendLimit() {
+	a, b, end := pair(unix.SOCK_STREAM)
+	defer end()
+	check(a.SetSendLimit(1 << 20))
+	fmt.Println(a.SendLimit())
+	told := func(int, error) {}
+	for a.GoSend(make([]byte, 256<<10), 0, told).Err() == nil { // nobody reads
+	}
+	fmt.Println(a.QueuedBytes() <= 1<<20)
+	go func() {
+		p := make([]byte, 64<<10)
+		for n := -1; n != 0; n, _ = b.Recv(context.Background(), p, 0) {
+		}
+	}()
+	check(a.AwaitSendRoom(context.Background(), 256<<10))
+	fmt.Println(a.GoSend(make([]byte, 256<<10), 0, told).Err())
+	// Output:
+	// 1048576
+	// true
+	// <nil>
+}
+
+// Poll waits for one socket, Select for many.
+func ExampleSocket_Poll() {
+	ctx := context.Background()
+	a, b, end := pair(unix.SOCK_STREAM)
+	defer end()
+	fmt.Println(must(b.Poll(ctx, socketops.PollRead, time.Millisecond)))
+	must(a.Send(ctx, []byte("x"), 0))
+	fmt.Println(must(b.Poll(ctx, socketops.PollRead, -1)))
+	both := []*socketops.Socket{a, b}
+	ready := must(a.Engine().Select(ctx, both, both, nil, 0))
+	fmt.Println(len(ready.Read), ready.Read[0] == b, len(ready.Write), len(ready.Error))
+	// Output:
+	// false
+	// true
+	// 1 true 2 0
+}
+
+// RecvReady waits for data without a buffer to receive it into.
+func ExampleSocket_RecvReady() {
+	ctx := context.Background()
+	a, b, end := pair(unix.SOCK_STREAM)
+	defer end()
+	must(a.Send(ctx, []byte("five!"), 0))
+	check(b.RecvReady(ctx))
+	p := make([]byte, must(b.Available()))
+	fmt.Println(must(b.Recv(ctx, p, 0)), string(p))
+	// Output: 5 five!
+}
+
+// The classes of errors are those of the managed runtimes.
+func ExampleClassify() {
+	_, b, end := pair(unix.SOCK_STREAM)
+	defer end()
+	_, err := b.TryRecv(make([]byte, 1), 0)
+	class := socketops.Classify(err)
+	errno, ok := class.Errno()
+	fmt.Println(class, errno == unix.EAGAIN, ok)
+	// Output: WouldBlock true true
+}
+
+// Connected is false once the connection has failed in use, and not for a time-out.
+func ExampleSocket_Connected() {
+	ctx := context.Background()
+	a, b, end := pair(unix.SOCK_STREAM)
+	defer end()
+	check(b.SetReadTimeout(time.Millisecond))
+	_, err := b.Recv(ctx, make([]byte, 1), 0)
+	fmt.Println(socketops.Classify(err), b.Connected())
+	check(a.Close())
+	_, err = b.Send(ctx, []byte("x"), 0)
+	fmt.Println(socketops.Classify(err), b.Connected())
+	// Output:
+	// TimedOut true
+	// Shutdown false
+}
+
+// A socket is connected, to the first of some addresses that answers, and disconnected, several times.
+func ExampleSocket_ConnectAny() {
+	ctx := context.Background()
+	engine := must(socketops.New())
+	defer engine.Close()
+	bound := func() *socketops.Socket {
+		s := must(engine.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP))
+		check(s.Bind(socketops.IPAddr(netip.MustParseAddrPort("127.0.0.1:0"))))
+		return s
+	}
+	deaf, listener := bound(), bound()
+	check(listener.Listen(16))
+	refuses, answers := must(deaf.LocalAddr()), must(listener.LocalAddr())
+
+	client := must(engine.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP))
+	check(client.ConnectAny(ctx, []netip.AddrPort{refuses.AddrPort(), answers.AddrPort()}))
+	fmt.Println(client.Connected(), must(client.PeerAddr()) == answers)
+	check(client.Disconnect(true))
+	fmt.Println(client.Connected())
+	fmt.Println(client.ConnectData(ctx, answers, []byte("hello")))
+	// Output:
+	// true true
+	// false
+	// 5 <nil>
+}
+
+// What does not leave with the connection request is sent when the connection is made.
+func ExampleSocket_TryConnectData() {
+	engine := must(socketops.New())
+	defer engine.Close()
+	listener := must(engine.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP))
+	check(listener.Bind(socketops.IPAddr(netip.MustParseAddrPort("127.0.0.1:0"))))
+	check(listener.Listen(16))
+
+	client := must(engine.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP))
+	data := []byte("hello")
+	n, err := client.TryConnectData(must(listener.LocalAddr()), data)
+	fmt.Println(n, errors.Is(err, socketops.ErrInProgress))
+	must(client.Poll(context.Background(), socketops.PollWrite, -1))
+	check(client.TryFinishConnect())
+	fmt.Println(client.TrySend(data[n:], 0))
+	// Output:
+	// 0 true
+	// 5 <nil>
+}
+
+// A file leaves in whole or in parts, without passing through the program.
+func ExampleSocket_SendFile() {
+	ctx := context.Background()
+	a, b, end := pair(unix.SOCK_STREAM)
+	defer end()
+	f := must(os.CreateTemp("", "example"))
+	defer os.Remove(f.Name())
+	defer f.Close()
+	must(f.WriteString("one two three"))
+
+	fmt.Println(must(a.SendFile(ctx, f, 0, -1)))
+	fmt.Println(must(a.TrySendFile(f, 4, 3)))
+	over := make(chan error)
+	a.GoSendFile(f, 7, 100, func(n int64, err error) {
+		fmt.Println(n, "of 100: the file ends there")
+		over <- err
+	})
+	check(<-over)
+	buf := make([]byte, 22)
+	must(b.Recv(ctx, buf, socketops.WaitAll))
+	fmt.Println(string(buf))
+	// Output:
+	// 13
+	// 3
+	// 6 of 100: the file ends there
+	// one two threetwo three
+}
+
+// Memory and files are sent one after the other, and nothing comes in between.
+func ExampleSocket_SendPackets() {
+	ctx := context.Background()
+	a, b, end := pair(unix.SOCK_STREAM)
+	defer end()
+	f := must(os.CreateTemp("", "example"))
+	defer os.Remove(f.Name())
+	defer f.Close()
+	must(f.WriteString("one two three"))
+
+	fmt.Println(must(a.SendPackets(ctx, []socketops.Packet{
+		{Data: []byte("head ")},
+		{File: f, Offset: 4, Count: 3},
+		{Data: []byte(" tail")},
+	}, socketops.PacketsDisconnect)))
+	buf := make([]byte, 100)
+	n := must(b.Recv(ctx, buf, socketops.WaitAll))
+	fmt.Println(string(buf[:n]))
+	// Output:
+	// 13
+	// head two tail
+}
+
+// The path of a unix socket can stay behind, for the next server to rename or remove.
+func ExampleSocket_SetUnlinkOnClose() {
+	engine := must(socketops.New())
+	defer engine.Close()
+	dir := must(os.MkdirTemp("", "example"))
+	defer os.RemoveAll(dir)
+	for _, unlink := range []bool{true, false} {
+		path := filepath.Join(dir, fmt.Sprint(unlink))
+		s := must(engine.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0))
+		check(s.Bind(socketops.UnixAddr(path)))
+		check(s.SetUnlinkOnClose(unlink))
+		check(s.Close())
+		_, err := os.Lstat(path)
+		fmt.Println(unlink, err == nil)
+	}
+	// Output:
+	// true false
+	// false true
+}
+
+// A Socket serves where a net.Conn is asked for, or a net.Listener.
+func ExampleSocket_Conn() {
+	engine := must(socketops.New())
+	defer engine.Close()
+	s := must(engine.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP))
+	check(s.Bind(socketops.IPAddr(netip.MustParseAddrPort("127.0.0.1:0"))))
+	check(s.Listen(16))
+	at := must(s.LocalAddr())
+	listener := s.Listener()
+	defer listener.Close()
+	go func() {
+		conn := must(listener.Accept())
+		fmt.Fprintln(conn, "hello from", listener.Addr().Network())
+		check(conn.Close())
+	}()
+	client := must(engine.Socket(unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP))
+	check(client.Connect(context.Background(), at))
+	conn := client.Conn()
+	fmt.Print(string(must(io.ReadAll(conn))))
+	check(conn.Close())
+	// Output: hello from tcp
+}
+
+func ExampleSocket_PacketConn() {
+	engine := must(socketops.New())
+	defer engine.Close()
+	s := must(engine.Socket(unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_UDP))
+	check(s.Bind(socketops.IPAddr(netip.MustParseAddrPort("127.0.0.1:0"))))
+	conn := s.PacketConn()
+	defer conn.Close()
+	must(conn.WriteTo([]byte("to myself"), conn.LocalAddr()))
+	buf := make([]byte, 100)
+	n, from, err := conn.ReadFrom(buf)
+	check(err)
+	fmt.Println(string(buf[:n]), from.String() == conn.LocalAddr().String())
+	// Output: to myself true
+}
+
+func ExampleAcceptAgain() {
+	err := error(&socketops.OpError{Op: "accept4", Err: unix.ECONNABORTED})
+	fmt.Println(socketops.AcceptAgain(err)) // That connection is gone, and the next can come.
+	err = &socketops.OpError{Op: "accept4", Err: unix.EMFILE}
+	fmt.Println(socketops.AcceptAgain(err)) // The server waits until descriptors are closed.
+	err = &socketops.OpError{Op: "accept4", Err: socketops.ErrClosed}
+	fmt.Println(socketops.AcceptAgain(err)) // The server ends.
+	// Output:
+	// true false
+	// true true
+	// false false
 }

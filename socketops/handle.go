@@ -132,21 +132,16 @@ func (h *handle) closePort() {
 	}
 }
 
-// end closes a handle whose lanes are stopped, and removes the path that it was bound to, or "".
-func (h *handle) end(path string) error {
+// end closes a handle whose lanes are stopped, and removes the path that it was bound to, or nil.
+func (h *handle) end(path *boundPath) error {
 	h.shut()
 	<-h.idle
 	h.closePort()
 	if h.aborts {
 		h.abort()
 	}
-	err := h.closeFD()
-	if path != "" {
-		if rm := unix.Unlink(path); rm != nil && rm != unix.ENOENT {
-			err = errors.Join(err, os.NewSyscallError("unlink", rm))
-		}
-	}
-	return opError("close", err)
+	rm := path.remove() // before the descriptor is closed, see boundPath
+	return opError("close", errors.Join(h.closeFD(), rm))
 }
 
 // abort ends the connection. That has to wait until the handle is idle: what waits is to end by its cancellation.

@@ -2,7 +2,13 @@
 
 package socketops
 
-import "sync"
+import (
+	"encoding/binary"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 // lane is the queue of one direction. Operations leave it in the order in which they came, and the head alone has its
 // turn, which is to be parked or to be with the engine: several receives in flight would complete last-in first-out,
@@ -23,6 +29,9 @@ type lane struct {
 	deadline deadline
 	stats    DirectionStats
 
+	held int           // bytes that sends have waiting
+	room chan struct{} // closed when held has become less, or nil where nobody waits for that
+
 	finished     *op // operations that are over and whose callbacks have not run, in order
 	finishedLast *op // the last of them
 	calling      bool
@@ -37,6 +46,7 @@ func (l *lane) push(d driver, o *op) {
 		l.last.next = o
 	}
 	l.last = o
+	l.hold(o)
 	l.stats.queued()
 	l.run()
 }
@@ -98,6 +108,7 @@ func (l *lane) drop(o *op) {
 		l.roused = true
 		l.handle.parking.Load().rouse(o.kind.direction())
 	}
+	l.unhold(o, o.held)
 	o.settle()
 	l.stats.Queued--
 	l.stats.over(o)
@@ -127,23 +138,35 @@ func (l *lane) finish(o *op) {
 }
 
 // callBack calls the callbacks of finished operations, in order, and ends when there are none (B28, B30). It is no
-// goroutine of the engine: a callback that blocks holds up those of its own lane only.
+// goroutine of the engine: a callback that blocks holds up those of its own lane only. One that calls runtime.Goexit
+// ends this goroutine, and another one goes on with the next; one that panics ends the program, as any goroutine would.
 func (l *lane) callBack() {
-	for {
-		l.mu.Lock()
-		o := l.finished
-		if o == nil {
-			l.calling = false
-			l.mu.Unlock()
-			return
+	returned := false
+	defer func() {
+		if !returned {
+			go l.callBack()
 		}
-		if l.finished = o.next; l.finished == nil {
-			l.finishedLast = nil
-		}
-		o.next = nil
-		l.mu.Unlock()
+	}()
+	for o := l.nextFinished(); o != nil; o = l.nextFinished() {
 		o.callback(o)
 	}
+	returned = true
+}
+
+// nextFinished takes the next operation whose callback is to be called. Where there is none, callBack is over.
+func (l *lane) nextFinished() *op {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o := l.finished
+	if o == nil {
+		l.calling = false
+		return nil
+	}
+	if l.finished = o.next; l.finished == nil {
+		l.finishedLast = nil
+	}
+	o.next = nil
+	return o
 }
 
 // cancel ends an operation with reason, which gets what it had transferred until then. One that is over, or that has
@@ -193,6 +216,7 @@ func (l *lane) stop(reason error) (any bool) {
 	if l.stopped == nil {
 		l.stopped = reason
 	}
+	l.tellRoom()
 	return l.cancelEach(reason)
 }
 
@@ -249,4 +273,135 @@ func (l *lane) retry(o *op) {
 		return
 	}
 	l.remind(o)
+}
+
+// deadline is when the operations of a lane end. lane.mu guards it.
+type deadline struct {
+	at     time.Time // the zero time is never
+	timer  *time.Timer
+	passed bool
+}
+
+// setDeadline has the operations that wait, and those to come, end with ErrTimeout at t. It reports false where the
+// socket got another lane, whose deadline it is.
+func (l *lane) setDeadline(t time.Time) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stopped == errReplaced {
+		return false
+	}
+	l.deadline.at, l.deadline.passed = t, false
+	if l.deadline.timer != nil {
+		l.deadline.timer.Stop()
+	}
+	switch left := time.Until(t); {
+	case t.IsZero():
+	case left <= 0:
+		l.expire()
+	case l.deadline.timer == nil:
+		l.deadline.timer = time.AfterFunc(left, l.deadlinePassed)
+	default:
+		l.deadline.timer.Reset(left)
+	}
+	return true
+}
+
+// deadlinePassed is called by the timer, which may be late: the deadline can have been moved since.
+func (l *lane) deadlinePassed() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if at := l.deadline.at; !at.IsZero() && !time.Now().Before(at) {
+		l.expire()
+	}
+}
+
+// expire ends what waits. mu is held.
+func (l *lane) expire() {
+	l.deadline.passed = true
+	l.cancelEach(ErrTimeout)
+}
+
+// Lengths of the pauses between attempts: each is twice the one before.
+const (
+	pauseMin = time.Millisecond
+	pauseMax = 64 * time.Millisecond
+)
+
+// refusalPatience is how long an engine bears that the kernel refuses its requests for want of memory or room. Nothing
+// that was begun can end, or be cancelled, in that time. Tests change it.
+var refusalPatience = 5 * time.Second
+
+// rest has an operation that has to wait pause before its next attempt, where no event tells when that can succeed: a
+// datagram socket that is not connected is writable whatever the unix socket has room for that it sends to, and so is
+// one that is to be connected to a unix socket whose queue is full (N43).
+func (o *op) rest() {
+	toUnix := o.msg.nameLen > 0 && binary.NativeEndian.Uint16(o.msg.name[:]) == unix.AF_UNIX
+	if toUnix && (o.kind == opSendMsg || o.kind == opConnect) {
+		o.pause = longer(o.pause)
+	}
+}
+
+// longer returns the length of the pause that follows one of length d, or none.
+func longer(d time.Duration) time.Duration { return min(max(2*d, pauseMin), pauseMax) }
+
+// remind has an operation attempted again when its pause is over, if it has one. mu is held.
+func (l *lane) remind(o *op) {
+	switch {
+	case o.pause == 0:
+	case o.reminder == nil:
+		o.reminder = time.AfterFunc(o.pause, l.resume)
+	default:
+		o.reminder.Reset(o.pause)
+	}
+}
+
+// resume attempts what pauses. A reminder that comes late finds another operation, or none, and does no harm.
+func (l *lane) resume() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if o := l.waiting(); o != nil && o.pause > 0 {
+		l.retry(o)
+	}
+}
+
+// slow reports whether the system call of an operation can take long even where the socket does not block: it reads
+// from a file. Neither the goroutine of an engine nor a lock of the lane is kept by that.
+func (o *op) slow() bool { return o.kind == opSendFile }
+
+// work has an operation that the lane is busy with attempted by a goroutine of its own. mu is held.
+func (l *lane) work(o *op) {
+	o.state = opWorking
+	go l.workOn(o)
+}
+
+// workOn attempts an operation until it is over, or has to wait for its socket.
+func (l *lane) workOn(o *op) {
+	for {
+		l.mu.Lock()
+		l.event = false
+		l.mu.Unlock()
+		o.tried = true
+		if l.worked(o, o.call()) {
+			return
+		}
+	}
+}
+
+// worked goes on with an operation as the result of its system call says, and reports whether that was the last one for
+// now. What became ready meanwhile is attempted again (B03).
+func (l *lane) worked(o *op, res int) (last bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch v := o.take(res); {
+	case v == opDone || o.reason != nil:
+		l.over(o)
+	case v == opAgain || l.event:
+		return false
+	default:
+		o.state = opInFlight
+		if l.handle.port.start(o) {
+			l.over(o)
+		}
+	}
+	return true
 }

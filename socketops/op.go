@@ -3,17 +3,58 @@
 package socketops
 
 import (
+	"context"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/internal/eintr"
 )
 
 // op is one operation of a lane: what it is to do, how far it has come, and who is told when it is over.
 //
-// Until it is queued it belongs to the goroutine that made it; from then on lane.mu guards it, except that the engine
-// has the memory that it names while the state is opInFlight, unless it is parked. When it is over it belongs to whom
-// it was handed out.
+// Its life, and who may touch what in each state:
+//
+//	          push              run                  over
+//	opNew ──────────► opQueued ─────► opInFlight ──────────► opOver
+//	  │                │    ▲           ▲    │                 ▲
+//	  │                │    │ off a     │    │ work            │
+//	  │                │    │ train     │    ▼                 │
+//	  │                │    └───────────┤  opWorking ──────────┤
+//	  └────────────────┴────────────────┴──────────────────────┘
+//	  over at once       cancelled        must wait, by start
+//
+//	opNew       The goroutine that made it; lane.mu is held while it is first attempted. Arguments and the context were
+//	            looked at before that.
+//	opQueued    lane.mu. Neither the kernel nor an engine knows of it.
+//	opInFlight  lane.mu guards the fields, and one of four has it. Parked: its goroutine has the seat, and the kernel
+//	            knows nothing between attempts. With a reactor: the same, without a goroutine. With a ring: the kernel
+//	            has the buffers until the terminal completion, which the ring's goroutine alone takes; what it has
+//	            queued of it is in inFlight by its ticket. Riding: a Sender has the buffers, and the last that lands
+//	            ends it, or has it queued again.
+//	opWorking   A goroutine of its own makes its system call without lane.mu, and has the fields that call uses; all
+//	            others are guarded by lane.mu.
+//	opOver      By drop or beginIn, once, with lane.mu held. It belongs to whom it is handed out: the caller of the
+//	            plain form, which gives it back to the pool when nobody else knows it, or the callback. Others only
+//	            read state and lane, with lane.mu held, and leave it alone.
+//
+// What can happen to it, by state:
+//
+//	                                 opQueued    parked, reactor      ring, riding              opWorking
+//	completion of its attempt        -           over, or goes on     over, or goes on          over, or goes on
+//	Op.Cancel, context, time-out,    over        over                 the kernel is asked, and  the reason is noted;
+//	deadline, Close                                                   over by its completion    over after the call
+//	ASYNC_CANCEL answers 0, EALREADY -           -                    its completion follows    -
+//	ASYNC_CANCEL answers ENOENT      -           -                    asked again, then pauses  -
+//	enter: EAGAIN, EBUSY, ENOMEM     -           -                    borne refusalPatience,    -
+//	                                                                  then as the engine's end
+//	end of the engine                over when it has its turn: all but parked ones end with the reason
+//	a callback panics or exits       nothing: it is called when the operation is over
+//	a context's method panics        the operation is cancelled and awaited on the way out, see leave
+//
+// What was received wins over a cancellation; what was sent is told with it. Nothing is handed out, and no buffer is
+// the caller's again, before the kernel is done with it, or the ring keeps it for good and says so by a LeakError.
 type op struct {
 	kind  opKind
 	flags int // MSG_ flags of the kernel
@@ -51,14 +92,16 @@ type op struct {
 	polling bool   // the request in flight only waits for the socket
 	ticket  uint64 // by which the driver of a ring knows the operation; 0 where the ring has nothing to do with it
 	request uint64 // by which the kernel knows its request
+	missed  int    // how often in a row a cancellation has found nothing
 	riding  int    // its buffers that a Sender has, where it leaves together with others
 
-	n         int // bytes transferred, or the descriptor that was accepted
+	held      int  // bytes that its lane counts as waiting
+	refused   bool // at the limit of what may wait
+	n         int  // bytes transferred, or the descriptor that was accepted
 	succeeded bool
 	err       error // why not, or nil
 
 	pause    time.Duration // until the next attempt, where no event tells when that can succeed
-	lull     time.Duration // the last pause that was for what a poll goes on to tell and no attempt can: an error queue
 	reminder *time.Timer   // of its end, on engines that wait for readiness
 
 	bounds   bounds             // of a plain form
@@ -111,13 +154,19 @@ const (
 	opDone  verdict = iota // the operation is over
 	opAgain                // another attempt can succeed at once
 	opWait                 // the socket is not ready
+	opEdge                 // nor is it, though a poll says so: only a change of that is news
 )
 
 // attempt makes system calls until the operation is over or the socket is not ready, and reports whether it is over.
 func (o *op) attempt() bool {
 	o.tried = true
-	for {
-		switch o.take(o.call()) {
+	for tries := eintr.Tries(0); ; {
+		res := o.call()
+		if res == -int(unix.EINTR) && o.kind != opConnect && !tries.Again() {
+			o.err = unix.EINTR
+			return true
+		}
+		switch o.take(res) {
 		case opDone:
 			return true
 		case opWait:
@@ -231,3 +280,76 @@ func (o *op) fault() error {
 	}
 	return opError(o.kind.String(), err)
 }
+
+// bounds are what can end a plain form before its time, apart from its socket. They are watched while it waits, and no
+// sooner: most transfers never have to.
+type bounds struct {
+	ctx     context.Context
+	ended   error         // why ctx had ended before the operation began, or nil
+	timeout time.Duration // 0 for none
+
+	watched bool
+	over    bool          // nothing is left to wait for
+	forget  func() bool   // has ctx not be watched any more, or nil
+	timer   *time.Timer   // of timeout, or of an operation before it
+	reached chan struct{} // told by each that has ended the operation
+}
+
+// bind makes an operation a plain form. What that waits by is made once, as others after it have it. The context is
+// asked here, where no lock is held: it can be of a foreign type, whose methods may do anything.
+func (o *op) bind(ctx context.Context, timeout time.Duration) {
+	if o.ready == nil {
+		o.ready, o.look = make(chan struct{}, 1), o.looks
+		o.bounds.reached = make(chan struct{}, 2)
+	}
+	o.bounds.ctx, o.bounds.ended, o.bounds.timeout = ctx, ended(ctx), timeout
+}
+
+// watch has the bounds end an operation, which is queued. To call it again does nothing.
+func (o *op) watch() {
+	b := &o.bounds
+	if b.watched {
+		return
+	}
+	if b.ctx.Done() != nil {
+		b.forget = context.AfterFunc(b.ctx, func() {
+			reason := errCanceled
+			defer func() { o.reach(reason) }() // also where a method of ctx ends the goroutine
+			if why := ended(b.ctx); why != nil {
+				reason = why
+			}
+		})
+	}
+	b.watched = true
+	switch {
+	case b.timeout <= 0:
+	case b.timer == nil:
+		b.timer = time.AfterFunc(b.timeout, func() { o.reach(ErrTimeout) })
+	default:
+		b.timer.Reset(b.timeout)
+	}
+}
+
+// reach ends an operation at one of its bounds.
+func (o *op) reach(reason error) {
+	o.lane.cancel(o, reason)
+	o.bounds.reached <- struct{}{}
+}
+
+// unwatch returns when no bound knows the operation any more, which is over.
+func (o *op) unwatch() {
+	b := &o.bounds
+	if !b.watched {
+		return
+	}
+	b.watched = false
+	if b.forget != nil && !b.forget() {
+		<-b.reached
+	}
+	if b.timeout > 0 && !b.timer.Stop() {
+		<-b.reached
+	}
+}
+
+// clear forgets an operation, and keeps what serves the next.
+func (b *bounds) clear() { *b = bounds{timer: b.timer, reached: b.reached} }

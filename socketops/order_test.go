@@ -6,11 +6,16 @@ import (
 	"context"
 	"encoding/binary"
 	"net"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/compat_aio"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 func TestSendsLeaveInTheOrderOfTheCalls(t *testing.T) { // B03 to B05, B30, B31, N58
@@ -254,4 +259,169 @@ func TestEngineClosesWhatIsLeft(t *testing.T) {
 		require.ErrorIs(t, err, ErrClosed)
 		require.NoError(t, e.Close())
 	}
+}
+
+// TestManySocketsAtOnce has many sockets become ready together, which the engines serve by few system calls.
+func TestManySocketsAtOnce(t *testing.T) { // B01, C20
+	onEngines(t, func(t *testing.T, e *Engine) {
+		pairs := testutil.Fewer(200, 50)
+		here, there := make([]*Socket, pairs), make([]*Socket, pairs)
+		for i := range pairs {
+			var err error
+			here[i], there[i], err = e.SocketPair(networks[2].typ)
+			require.NoError(t, err)
+		}
+		for round := range 5 {
+			in := make([][8]byte, pairs)
+			received, results := outcomes(pairs)
+			for i, s := range there {
+				s.GoRecv(in[i][:], 0, received)
+			}
+			sent, sends := outcomes(pairs)
+			for i, s := range here {
+				s.GoSend([]byte{byte(i), byte(round)}, 0, sent)
+			}
+			for range pairs {
+				require.Equal(t, outcome{2, nil}, <-results)
+				require.Equal(t, outcome{2, nil}, <-sends)
+			}
+			for i := range in {
+				require.Equal(t, [8]byte{byte(i), byte(round)}, in[i])
+			}
+		}
+		sent, sends := outcomes(pairs)
+		left := make([]int, pairs)
+		for i, s := range here {
+			left[i] = fill(t, s)
+			s.GoSend(make([]byte, 100_000), 0, sent)
+		}
+		for i, s := range there {
+			k, err := s.Recv(t.Context(), make([]byte, left[i]+100_000), WaitAll)
+			require.NoError(t, err)
+			require.Equal(t, left[i]+100_000, k)
+		}
+		for range pairs {
+			require.Equal(t, outcome{100_000, nil}, <-sends)
+		}
+	})
+}
+
+// makeBlocking changes the mode of a socket's open file description, as another process that has it could.
+func makeBlocking(t *testing.T, s *Socket) {
+	t.Helper()
+	h := s.current.Load()
+	other, err := unix.FcntlInt(uintptr(h.fd), unix.F_DUPFD_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(other)
+	require.NoError(t, unix.SetNonblock(other, false))
+	require.True(t, blocks(h.fd))
+}
+
+// onEnginesAndOlder is onEngines, and with Linux AIO as on kernels that cannot be told not to wait on sockets.
+func onEnginesAndOlder(t *testing.T, test func(t *testing.T, e *Engine)) {
+	onEngines(t, func(t *testing.T, e *Engine) {
+		test(t, e)
+		if r, ok := e.driver.(*reactor); ok && r.batch != nil && r.batch.flags.NoWait() {
+			t.Run("without RWF_NOWAIT", func(t *testing.T) {
+				r.batch.flags = aio.SocketFlags{}
+				test(t, e)
+			})
+		}
+	})
+}
+
+// TestSocketsThatSomebodyMakesBlocking has sends of many sockets wait for room, all of whose descriptors are blocking
+// by then, and makes a little room in each at the same time. Nothing stands still: other sockets are served, a receive
+// on the same sockets finds nothing, and Close returns.
+func TestSocketsThatSomebodyMakesBlocking(t *testing.T) { // found 28
+	onEnginesAndOlder(t, func(t *testing.T, e *Engine) {
+		const pairs = 6
+		told, results := outcomes(2 * pairs)
+		here, there := make([]*Socket, pairs), make([]*Socket, pairs)
+		filled := 0
+		for i := range pairs {
+			here[i], there[i] = unixPair(t, e, unix.SOCK_STREAM)
+			filled = fill(t, here[i])
+			here[i].GoSend(make([]byte, 16*filled), 0, told)
+			here[i].GoRecv(make([]byte, 10), WaitAll, told)
+			makeBlocking(t, here[i])
+		}
+		r, _ := e.driver.(*reactor)
+		if r != nil {
+			r.mu.Lock() // so that all but the first event are found together
+		}
+		for _, s := range there {
+			_, err := s.TryRecv(make([]byte, filled), 0)
+			require.NoError(t, err)
+			_, err = s.TrySend([]byte("part"), 0)
+			require.NoError(t, err)
+		}
+		if r != nil {
+			r.mu.Unlock()
+		}
+		a, b := unixPair(t, e, unix.SOCK_STREAM)
+		requireSound(t, a, b)
+		for _, s := range here {
+			_, err := s.TryRecv(make([]byte, 1), 0)
+			require.ErrorIs(t, err, ErrWouldBlock)
+			require.NoError(t, s.Close())
+		}
+		for range 2 * pairs {
+			if r := <-results; r.n != len("part") { // What was received is not lost (B07).
+				require.ErrorIs(t, r.err, ErrClosed)
+			}
+		}
+	})
+}
+
+// TestCallsThatCannotBeToldNotToWait makes those calls on blocking descriptors for which there is no MSG_DONTWAIT.
+func TestCallsThatCannotBeToldNotToWait(t *testing.T) { // found 28
+	name := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(name, make([]byte, 8<<20), 0o600))
+	file, err := os.Open(name)
+	require.NoError(t, err)
+	defer file.Close()
+	onEngines(t, func(t *testing.T, e *Engine) {
+		testutil.Timeout(t, hangLimit)
+		listener, at := networks[2].listen(t, e, 0)
+		makeBlocking(t, listener)
+		_, _, err := listener.TryAccept()
+		require.ErrorIs(t, err, ErrWouldBlock)
+		for err = nil; err == nil; { // until the queue is full
+			s := networks[2].socket(t, e)
+			makeBlocking(t, s)
+			err = s.TryConnect(at)
+		}
+		require.ErrorIs(t, err, ErrWouldBlock)
+		makeBlocking(t, listener)
+		accepted := make(chan error, 3)
+		for range cap(accepted) { // more than there are
+			listener.GoAccept(func(c *Socket, _ Addr, err error) {
+				if c != nil {
+					_ = c.Close()
+				}
+				accepted <- err
+			})
+		}
+		require.NoError(t, <-accepted)
+		require.NoError(t, listener.Close())
+
+		a, b := unixPair(t, e, unix.SOCK_STREAM)
+		makeBlocking(t, a)
+		n, err := a.TrySendFile(file, 0, -1)
+		require.NoError(t, err)
+		require.NotZero(t, n)
+		makeBlocking(t, a)
+		ctx, cancel := context.WithCancel(t.Context())
+		sent := make(chan error)
+		go func() {
+			_, err := a.SendFile(ctx, file, 0, -1)
+			sent <- err
+		}()
+		_, err = b.Recv(t.Context(), make([]byte, n), WaitAll)
+		require.NoError(t, err)
+		cancel()
+		require.ErrorIs(t, <-sent, context.Canceled)
+		require.NoError(t, a.Close())
+	})
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/internal/eintr"
 )
 
 // Packet is an element of SendPackets: memory or a part of a file, of which one is given. The zero Packet is skipped.
@@ -33,7 +35,8 @@ const (
 // list. No other send of the socket comes in between. It returns how many bytes were sent, also with an error, which
 // ends the list. Files by Path are opened before anything is sent. A file that is shorter than Offset and Count say is
 // EINVAL when its turn comes, before any byte of it (A85). On a socket that SetBlocking made non-blocking the error is
-// ErrWouldBlock where not all was sent. After all, opt says whether to disconnect.
+// ErrWouldBlock where not all was sent. After all, opt says whether to disconnect. On a socket that never was connected
+// it is ENOTCONN for a stream, and for a list of nothing.
 func (s *Socket) SendPackets(ctx context.Context, elems []Packet, opt SendPacketsOptions) (int64, error) {
 	if opt&^(PacketsDisconnect|PacketsReuseSocket) != 0 {
 		return 0, s.invalid("send packets", &UnsupportedError{
@@ -45,6 +48,9 @@ func (s *Socket) SendPackets(ctx context.Context, elems []Packet, opt SendPacket
 		return 0, s.invalid("send packets", err)
 	}
 	defer p.close()
+	if !p.left() && !s.isClosed() && !s.hadPeer() {
+		return 0, s.invalid("send packets", unix.ENOTCONN)
+	}
 	o := newOp(opSendFile, 0)
 	defer o.recycle()
 	o.whole, o.packets = true, p
@@ -54,7 +60,7 @@ func (s *Socket) SendPackets(ctx context.Context, elems []Packet, opt SendPacket
 	}
 	switch {
 	case err != nil:
-		return p.sent, opError(p.name(), err)
+		return p.sent, s.peerless(opError(p.name(), err))
 	case opt != 0:
 		return p.sent, s.Disconnect(opt&PacketsReuseSocket != 0)
 	}
@@ -119,9 +125,9 @@ func (e *Packet) open() (int, error) {
 	if e.File != nil {
 		return duplicate(e.File)
 	}
-	for { // O_NONBLOCK is for pipes, which would have it wait for their other end.
+	for tries := eintr.Tries(0); ; { // O_NONBLOCK is for pipes, which would have it wait for their other end.
 		fd, err := unix.Open(e.Path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-		if err != unix.EINTR {
+		if err != unix.EINTR || !tries.Again() {
 			return fd, err
 		}
 	}

@@ -55,7 +55,7 @@ func (s *Socket) enter(o *op) bool {
 	if o.kind.direction() != receiving || s.nonBlocking.Load() {
 		return false
 	}
-	h := s.current.Load()
+	h := s.handle()
 	l := &h.lanes[receiving]
 	if at := h.parking.Load(); at == nil || at.conn == nil || !l.seat() {
 		return false
@@ -79,13 +79,19 @@ func (l *lane) seat() bool {
 // the operation was not begun. The caller has the seat, and gives it up.
 func (l *lane) park(o *op) (begun bool) {
 	at, d := l.handle.parking.Load(), o.kind.direction()
+	defer func() { begun = l.unpark(at, o) }() // also where a method of the operation's context panics
 	at.wait(d, o.look)
+	return false
+}
+
+// unpark gives up the seat, and reports whether the operation was begun.
+func (l *lane) unpark(at *parking, o *op) (begun bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.seated = false
 	if l.roused {
 		l.roused = false
-		at.calm(d)
+		at.calm(o.kind.direction())
 	}
 	begun = o.state != opNew
 	if o.parked && o.state == opInFlight {
@@ -112,7 +118,7 @@ func (o *op) lookOnce() (leave bool) {
 	switch {
 	case o.state == opNew && l.stopped == nil:
 		o.parked = l.first == nil
-		return !o.socket.beginIn(o.bounds.ctx, o.handle, l, o, false) || !o.parked
+		return !o.socket.beginIn(o.handle, l, o, false) || !o.parked
 	case o.state != opInFlight:
 		return true
 	case l.attempt(o):

@@ -7,6 +7,11 @@ import (
 	"encoding/binary"
 	"errors"
 	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +19,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/cring"
+	"github.com/sockring/uring/internal/race"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 // queued waits until n receives of a socket wait.
@@ -91,7 +100,7 @@ func TestSeatOfWhatIsEndedOnItsWayIsFree(t *testing.T) { // B06
 		o, err := b.newRecv(make([]byte, 1), 0)
 		require.NoError(t, err)
 		o.bind(context.Background(), 0)
-		l := b.begin(context.Background(), o, false)
+		l := b.begin(o, false)
 		require.True(t, o.parked)
 		l.cancel(o, ErrTimeout)
 		o.wait()
@@ -243,4 +252,301 @@ func TestPlainFormsWithoutTheRuntimesPoller(t *testing.T) {
 		require.NoError(t, unix.Dup3(a.current.Load().fd, fd, unix.O_CLOEXEC)) // for taken to close
 		require.NoError(t, taken.Close())
 	})
+}
+
+// requireRest requires that the engine does little for what waits, in which direction nothing moves.
+func requireRest(t *testing.T, e *Engine) {
+	t.Helper()
+	const window, rounds = 200 * time.Millisecond, 100 // 5,000 rounds and more if it spins
+	before := e.Stats()
+	time.Sleep(window)
+	after := e.Stats()
+	require.Less(t, after.Requests-before.Requests, uint64(rounds), "requests")
+	require.Less(t, after.WakeUps-before.WakeUps, uint64(rounds), "wake-ups")
+}
+
+// A datagram socket that is not connected is writable whatever the receiver has room for, and no event tells when that
+// has any.
+func TestDatagramsWaitForTheReceiversRoom(t *testing.T) {
+	onEngines(t, func(t *testing.T, e *Engine) {
+		kind := network{"unixgram", unix.AF_UNIX, unix.SOCK_DGRAM, 0}
+		receiver, filler, sender := kind.socket(t, e), kind.socket(t, e), kind.socket(t, e)
+		at := UnixAddr(filepath.Join(t.TempDir(), "receiver"))
+		require.NoError(t, receiver.Bind(at))
+		var err error
+		full := 0
+		for ; err == nil; full++ {
+			_, err = filler.TrySendTo([]byte("x"), 0, at)
+		}
+		require.ErrorIs(t, err, ErrWouldBlock)
+		sent := make(chan error, 2)
+		first, giveUp := context.WithCancel(t.Context())
+		defer giveUp()
+		for i, ctx := range []context.Context{first, t.Context()} {
+			go func() {
+				_, err := sender.SendTo(ctx, []byte("last"), 0, at)
+				sent <- err
+			}()
+			require.Eventually(t, func() bool { return sender.Stats().Sent.Queued == i+1 }, hangLimit, time.Millisecond)
+		}
+		requireRest(t, e)
+		require.Empty(t, sent)
+		giveUp() // and the second has its turn
+		require.ErrorIs(t, <-sent, context.Canceled)
+		requireRest(t, e)
+		require.Empty(t, sent)
+		p := make([]byte, 4)
+		for n := 1; n != 4; { // until what waited comes
+			n, err = receiver.Recv(t.Context(), p, 0)
+			require.NoError(t, err)
+		}
+		require.NoError(t, <-sent)
+
+		_, err = sender.SendTo(t.Context(), p, DontWait, at)
+		require.NoError(t, err)
+	})
+}
+
+// Nor does an event tell when a unix listener has room in its queue again.
+func TestConnectsWaitForTheQueueOfConnections(t *testing.T) { // N43
+	onEngines(t, func(t *testing.T, e *Engine) {
+		kind := network{"unix", unix.AF_UNIX, unix.SOCK_STREAM, 0}
+		at := UnixAddr(filepath.Join(t.TempDir(), "listener"))
+		l := kind.socket(t, e)
+		require.NoError(t, l.Bind(at))
+		require.NoError(t, l.Listen(0))
+		require.NoError(t, kind.socket(t, e).Connect(t.Context(), at))
+		c := kind.socket(t, e)
+		connected := make(chan error, 1)
+		go func() { connected <- c.Connect(t.Context(), at) }()
+		require.Eventually(t, func() bool { return c.Stats().Sent.Queued == 1 }, hangLimit, time.Millisecond)
+		requireRest(t, e)
+		require.Empty(t, connected)
+		for range 2 {
+			s, _, err := l.Accept(t.Context())
+			require.NoError(t, err)
+			require.NoError(t, s.Close())
+		}
+		require.NoError(t, <-connected)
+	})
+}
+
+// What is paused is cancelled as promptly as anything else.
+func TestPausesEnd(t *testing.T) {
+	onEngines(t, func(t *testing.T, e *Engine) {
+		kind := network{"unixgram", unix.AF_UNIX, unix.SOCK_DGRAM, 0}
+		receiver, sender := kind.socket(t, e), kind.socket(t, e)
+		at := UnixAddr(filepath.Join(t.TempDir(), "receiver"))
+		require.NoError(t, receiver.Bind(at))
+		for err := error(nil); err == nil; {
+			_, err = sender.TrySendTo([]byte("x"), 0, at)
+		}
+		for _, wait := range []time.Duration{0, 50 * time.Millisecond} {
+			require.NoError(t, sender.SetWriteDeadline(time.Now().Add(wait+time.Millisecond)))
+			_, err := sender.SendTo(t.Context(), []byte("late"), 0, at)
+			require.ErrorIs(t, err, ErrTimeout)
+		}
+		require.NoError(t, sender.SetWriteDeadline(time.Time{}))
+		sent := make(chan error, 1)
+		go func() {
+			_, err := sender.SendTo(t.Context(), []byte("closed"), 0, at)
+			sent <- err
+		}()
+		require.Eventually(t, func() bool { return sender.Stats().Sent.Queued == 1 }, hangLimit, time.Millisecond)
+		require.NoError(t, sender.Close())
+		require.ErrorIs(t, <-sent, ErrClosed)
+	})
+}
+
+// An error queue that nobody reads is an event that goes on, and that no attempt has anything to tell of. The socket's
+// send buffer is full here, so that it is the only event: the runtime's poller gives up then, and the engine serves.
+func TestErrorQueuesDoNotKeepTheEngineBusy(t *testing.T) {
+	onEngines(t, func(t *testing.T, e *Engine) {
+		for name, receive := range map[string]func(s *Socket, told func(int, error)){
+			"plain": func(s *Socket, told func(int, error)) {
+				go func() { told(s.Recv(lateContext(t), make([]byte, 9), 0)) }()
+			},
+			"plain message": func(s *Socket, told func(int, error)) {
+				go func() {
+					n, _, _, err := s.RecvFrom(lateContext(t), make([]byte, 9), 0)
+					told(n, err)
+				}()
+			},
+			"Go": func(s *Socket, told func(int, error)) { s.GoRecv(make([]byte, 9), 0, told) },
+			"Go message": func(s *Socket, told func(int, error)) {
+				s.GoRecvMsg([][]byte{make([]byte, 9)}, 0, func(m Msg, err error) { told(m.N, err) })
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				a, b := tcpPair(t, e)
+				stamps := make([]byte, 4)
+				binary.NativeEndian.PutUint32(stamps, unix.SOF_TIMESTAMPING_TX_SCHED|
+					unix.SOF_TIMESTAMPING_SOFTWARE|unix.SOF_TIMESTAMPING_OPT_TSONLY)
+				require.NoError(t, a.SetRawOption(unix.SOL_SOCKET, unix.SO_TIMESTAMPING, stamps))
+				fillUp(t, a)
+				events, err := pollNow(a.current.Load().fd, unix.POLLIN|unix.POLLOUT)
+				require.NoError(t, err)
+				require.EqualValues(t, unix.POLLERR, events)
+				told, results := outcomes(1)
+				receive(a, told)
+				queued(t, a, 1)
+				requireRest(t, e)
+				_, err = b.TrySend([]byte("here"), 0)
+				require.NoError(t, err)
+				require.Equal(t, outcome{4, nil}, <-results)
+			})
+		}
+	})
+}
+
+// What an idle socket may cost beyond what the kernel has for it, and how many goroutines an Engine may have however
+// many sockets wait: those of the engine, and callbacks that are about to return.
+const (
+	idleBytesMax      = 4096
+	idleGoroutinesMax = 4
+)
+
+// TestIdleSocketsAreCheap opens many sockets of which few are active. Those that are not wait for a receive, or for
+// nothing. -v shows the figures of docs/socketops.md.
+func TestIdleSocketsAreCheap(t *testing.T) {
+	if race.Enabled {
+		testutil.Skip(t, testutil.NeedsNoRace, "the detector has memory of its own for each object")
+	}
+	if cring.AsanEnabled {
+		testutil.Skip(t, testutil.NeedsNoChecker, "the sanitizer has memory of its own for each object")
+	}
+	sockets := 10_000
+	if testing.Short() {
+		sockets = 500
+	}
+	var limit unix.Rlimit
+	require.NoError(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)) // which the runtime has raised as far as it goes
+	for limit.Cur < uint64(sockets)+200 {
+		if sockets /= 2; sockets < 500 {
+			testutil.Skip(t, testutil.NeedsFiles, "RLIMIT_NOFILE is %d", limit.Cur)
+		}
+	}
+	active := sockets / 10
+	t.Run("descriptors alone", func(t *testing.T) {
+		before := memoryNow(t)
+		fds := make([]int, 0, sockets)
+		for len(fds) < sockets {
+			pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+			require.NoError(t, err)
+			fds = append(fds, pair[0], pair[1])
+		}
+		memoryNow(t).log(t, before, sockets)
+		for _, fd := range fds {
+			require.NoError(t, unix.Close(fd))
+		}
+	})
+	for _, b := range tested(t) {
+		t.Run(string(b.name)+", receives wait", func(t *testing.T) { idleSockets(t, b.name, sockets, active, true) })
+		t.Run(string(b.name)+", nothing waits", func(t *testing.T) { idleSockets(t, b.name, sockets, active, false) })
+	}
+}
+
+// idleSockets opens sockets of a new Engine, has a receive wait on each where receive is set, and the first of them
+// active, and then measures.
+func idleSockets(t *testing.T, b Backend, sockets, active int, receive bool) {
+	testutil.Timeout(t, hangLimit)
+	firstEngine(t, b, active)
+	buffers := make([]byte, sockets)
+	before := memoryNow(t)
+	e, err := New(WithBackend(b))
+	testutil.SkipIfUnsupported(t, err)
+	require.NoError(t, err)
+	var over sync.WaitGroup
+	all := socketPairs(t, e, sockets)
+	for i := active; receive && i < sockets; i++ {
+		over.Add(1)
+		all[i].GoRecv(buffers[i:i+1], 0, func(int, error) { over.Done() })
+	}
+	for range 20 {
+		exchange(t, all[:active], buffers)
+	}
+	now := memoryNow(t)
+	runtime.KeepAlive(all)
+	now.log(t, before, sockets)
+	require.LessOrEqual(t, now.heap-before.heap, idleBytesMax*sockets)
+	require.LessOrEqual(t, now.goroutines-before.goroutines, idleGoroutinesMax)
+	require.NoError(t, e.Close())
+	over.Wait()
+}
+
+// firstEngine has an Engine come and go whose sockets are all active. The runtime keeps the stacks of goroutines that
+// are over for others to come: of few sockets they would be a large share, which the first Engine would have all of.
+func firstEngine(t *testing.T, b Backend, sockets int) {
+	t.Helper()
+	e, err := New(WithBackend(b))
+	testutil.SkipIfUnsupported(t, err)
+	require.NoError(t, err)
+	all := socketPairs(t, e, sockets)
+	for range 20 {
+		exchange(t, all, make([]byte, sockets))
+	}
+	require.NoError(t, e.Close())
+}
+
+// socketPairs opens that many sockets, each the peer of one beside it.
+func socketPairs(t *testing.T, e *Engine, sockets int) (all []*Socket) {
+	t.Helper()
+	all = make([]*Socket, 0, sockets)
+	for len(all) < sockets {
+		a, b, err := e.SocketPair(unix.SOCK_STREAM)
+		require.NoError(t, err)
+		all = append(all, a, b)
+	}
+	return all
+}
+
+// exchange has each of the sockets send a byte to its peer.
+func exchange(t *testing.T, sockets []*Socket, buffers []byte) {
+	t.Helper()
+	told, results := outcomes(2 * len(sockets))
+	for i, s := range sockets {
+		s.GoRecv(buffers[i:i+1], 0, told)
+	}
+	for _, s := range sockets {
+		s.GoSend([]byte{1}, 0, told)
+	}
+	for range 2 * len(sockets) {
+		require.Equal(t, outcome{1, nil}, <-results)
+	}
+}
+
+// memory is what the process has.
+type memory struct {
+	heap       int // bytes of live objects, and of stacks
+	resident   int // bytes, shared ones in part
+	goroutines int
+}
+
+// memoryNow measures, without what the collector can take back.
+func memoryNow(t *testing.T) memory {
+	t.Helper()
+	runtime.GC() // which moves what pools keep to where the next finds it
+	debug.FreeOSMemory()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	now := memory{heap: int(m.HeapAlloc + m.StackInuse), goroutines: runtime.NumGoroutine()}
+	rollup, err := os.ReadFile("/proc/self/smaps_rollup")
+	if err != nil {
+		return now // Linux 4.14, and not everywhere
+	}
+	for _, line := range strings.Split(string(rollup), "\n") {
+		if rest, ok := strings.CutPrefix(line, "Pss:"); ok {
+			kib, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(rest, "kB")))
+			require.NoError(t, err)
+			now.resident = kib << 10
+		}
+	}
+	return now
+}
+
+// log prints what has been added for each socket.
+func (m memory) log(t *testing.T, before memory, sockets int) {
+	t.Helper()
+	t.Logf("for each of %d sockets: %d bytes of heap and stacks, %d bytes resident; %d goroutines in all", sockets,
+		(m.heap-before.heap)/sockets, (m.resident-before.resident)/sockets, m.goroutines-before.goroutines)
 }

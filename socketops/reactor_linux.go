@@ -51,16 +51,26 @@ func newReactor(backend Backend, m *meter) (*reactor, error) {
 
 func (r *reactor) start() { go r.wait() }
 
-// wait dispatches readiness until the reactor is closed, or cannot be asked any more.
+// wait serves until the reactor is closed, or cannot be asked any more.
 func (r *reactor) wait() {
 	defer close(r.over)
+	reason := errLeft
+	defer func() {
+		if reason != nil {
+			r.fail(reason)
+		}
+	}()
+	reason = r.serve()
+}
+
+// serve dispatches readiness until the reactor is closed.
+func (r *reactor) serve() error {
 	for {
 		switch err := r.await(); {
 		case errors.Is(err, os.ErrClosed):
-			return
+			return nil
 		case err != nil:
-			r.fail(err)
-			return
+			return err
 		}
 		r.meter.wakeUps.Add(1)
 		for e := range r.poller.Found() {
@@ -74,8 +84,8 @@ func (r *reactor) wait() {
 
 // fail ends the reactor for a reason of its own.
 func (r *reactor) fail(reason error) {
+	defer r.end(reason) // whatever the log's handler does
 	r.meter.failed(r.backend, reason)
-	r.end(reason)
 }
 
 // end ends all that waits, and what would have to from now on, with the reason.

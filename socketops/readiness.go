@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sockring/uring/internal/eintr"
 	"github.com/sockring/uring/internal/epoll"
 )
 
@@ -55,10 +56,10 @@ func (p *pollSet) release() {
 
 // look notes which events are there, and returns of how many descriptors.
 func (p *pollSet) look() (int, error) {
-	for {
+	for tries := eintr.Tries(0); ; {
 		n, err := unix.Ppoll(p.fds, &unix.Timespec{}, nil)
 		switch {
-		case err == unix.EINTR:
+		case err == unix.EINTR && tries.Again():
 			continue
 		case err != nil:
 			return 0, err
@@ -76,6 +77,9 @@ func (p *pollSet) look() (int, error) {
 // descriptor.
 func (p *pollSet) wait(ctx context.Context, d time.Duration) error {
 	start := time.Now()
+	if ctx == nil {
+		return unix.EINVAL
+	}
 	if err := ended(ctx); err != nil {
 		return err
 	}
@@ -108,7 +112,7 @@ func (p *pollSet) wait(ctx context.Context, d time.Duration) error {
 // lost is why a socket has lost its descriptor.
 func (p *pollSet) lost() error {
 	for _, s := range p.sockets {
-		if s.closing.Load() {
+		if s.isClosed() {
 			return ErrClosed
 		}
 	}

@@ -9,7 +9,44 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/internal/eintr"
 )
+
+// MsgFlags say how to transfer, and what was special about what was received. Their values are the kernel's MSG_ flags.
+type MsgFlags int
+
+// The flags of recv(2) and send(2).
+const (
+	OOB       MsgFlags = unix.MSG_OOB       // urgent data
+	Peek      MsgFlags = unix.MSG_PEEK      // leave what is received where it is
+	DontRoute MsgFlags = unix.MSG_DONTROUTE // send to neighbours only
+	Truncated MsgFlags = unix.MSG_TRUNC     // the datagram was longer; asked for, its whole length is returned
+	CtrlTrunc MsgFlags = unix.MSG_CTRUNC    // control data was lost
+	ErrQueue  MsgFlags = unix.MSG_ERRQUEUE  // receive from the queue of errors
+	DontWait  MsgFlags = unix.MSG_DONTWAIT  // as the Try form
+	EOR       MsgFlags = unix.MSG_EOR       // the end of a record
+
+	// WaitAll, More and FastOpen are what the platform layers do not have: receive until the buffers are full, send
+	// together with what follows, and send with the connection request.
+	WaitAll  MsgFlags = unix.MSG_WAITALL
+	More     MsgFlags = unix.MSG_MORE
+	FastOpen MsgFlags = unix.MSG_FASTOPEN
+)
+
+const flagsKnown = OOB | Peek | DontRoute | Truncated | CtrlTrunc | ErrQueue | DontWait | EOR |
+	WaitAll | More | FastOpen
+
+// check refuses flags that the package does not know, with EOPNOTSUPP, before the kernel sees them (N06).
+func (f MsgFlags) check() error {
+	if f&^flagsKnown != 0 {
+		return unix.EOPNOTSUPP
+	}
+	return nil
+}
+
+// flagsReported are those that a receive returns (N07).
+const flagsReported = OOB | DontRoute | Truncated | CtrlTrunc | EOR | ErrQueue
 
 // Msg is a message that was received.
 type Msg struct {
@@ -35,13 +72,13 @@ func (s *Socket) TryRecv(b []byte, f MsgFlags) (int, error) {
 		return 0, opError("recv", err)
 	}
 	var n int
-	for {
+	for tries := eintr.Tries(0); ; {
 		if len(b) == 0 {
 			n = min(sysPeek(l.handle.fd, int(f)), 0)
 		} else {
 			n = sysRecv(l.handle.fd, b, int(f))
 		}
-		if n != -int(unix.EINTR) {
+		if n != -int(unix.EINTR) || !tries.Again() {
 			break
 		}
 	}
@@ -75,10 +112,14 @@ func (s *Socket) RecvReady(ctx context.Context) error {
 }
 
 // GoRecv is Recv in the background: b is the operation's until done is called, once, with what Recv returns. Callbacks
-// of a socket's receives come in the order of the calls, on a goroutine of their own, perhaps before GoRecv returns.
+// of a socket's receives come one after the other, perhaps before GoRecv returns: done must not wait for the callback
+// of another receive of the socket, which comes only when done has returned.
 func (s *Socket) GoRecv(b []byte, f MsgFlags, done func(n int, err error)) *Op {
+	if done == nil {
+		return s.refuseOp(receiving, s.invalid("recv", unix.EINVAL), nil)
+	}
 	o, err := s.newRecv(b, f)
-	return s.goTransfer(o, err, s.ReadTimeout(), done)
+	return s.goTransfer(o, receiving, err, s.ReadTimeout(), done)
 }
 
 // newRecv prepares recv(2).
@@ -99,7 +140,7 @@ func (s *Socket) newRecv(b []byte, f MsgFlags) (*op, error) {
 
 // refusesTruncated reports whether a receive fails where what it takes is longer than its buffers, see WithTruncError.
 func (s *Socket) refusesTruncated(f MsgFlags) bool {
-	return s.engine.truncError && f&Truncated == 0 && !s.isStream()
+	return s.engine != nil && s.engine.truncError && f&Truncated == 0 && !s.isStream()
 }
 
 // TryRecvv is TryRecv into many buffers, one after the other. At most 1024 are filled. It returns the flags of what was
@@ -132,7 +173,8 @@ func (s *Socket) TryRecvFrom(b []byte, f MsgFlags) (int, Addr, MsgFlags, error) 
 	return s.recvFrom(context.Background(), b, f|DontWait)
 }
 
-// RecvFrom is TryRecvFrom that waits as Recv does.
+// RecvFrom is TryRecvFrom that waits as Recv does. A datagram socket has no port before Bind, Connect or the first
+// send: a receive that begins without one waits until another goroutine does that, and for ever where none does.
 func (s *Socket) RecvFrom(ctx context.Context, b []byte, f MsgFlags) (int, Addr, MsgFlags, error) {
 	return s.recvFrom(ctx, b, f)
 }
@@ -143,17 +185,19 @@ func (s *Socket) TryRecvMsg(bufs [][]byte, f MsgFlags) (Msg, error) {
 	return s.recvMsg(context.Background(), bufs, f|DontWait, wantPacketInfo)
 }
 
-// RecvMsg is TryRecvMsg that waits as Recv does.
+// RecvMsg is TryRecvMsg that waits as Recv does, and as RecvFrom where the socket has no port.
 func (s *Socket) RecvMsg(ctx context.Context, bufs [][]byte, f MsgFlags) (Msg, error) {
 	return s.recvMsg(ctx, bufs, f, wantPacketInfo)
 }
 
 // GoRecvMsg is RecvMsg in the background, as GoRecv is Recv. The list is copied, the buffers are not.
 func (s *Socket) GoRecvMsg(bufs [][]byte, f MsgFlags, done func(m Msg, err error)) *Op {
+	if done == nil {
+		return s.refuseOp(receiving, s.invalid("recvmsg", unix.EINVAL), nil)
+	}
 	o, err := s.newRecvMsg(slices.Clone(bufs), f, wantPacketInfo)
 	if err != nil {
-		go done(Msg{}, err)
-		return &Op{&op{state: opOver}}
+		return s.refuseOp(receiving, err, func() { done(Msg{}, err) })
 	}
 	o.callback = func(o *op) { done(s.msg(o), o.fault()) }
 	return s.launch(o, s.ReadTimeout())

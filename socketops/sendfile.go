@@ -4,6 +4,7 @@ package socketops
 
 import (
 	"context"
+	"errors"
 	"math"
 	"os"
 
@@ -18,6 +19,7 @@ import (
 // The pages of the file are sent as they are when they leave: what is written to them soon after a send can be sent
 // instead. Where the kernel cannot send from the file, it is read and sent. On a broken connection sendfile raises
 // SIGPIPE, which programs in Go do not notice, and C programs that use this package as a library have to ignore (N40).
+// A stream that never was connected is ENOTCONN, where the kernel says EPIPE.
 func (s *Socket) TrySendFile(f *os.File, off, n int64) (int64, error) {
 	return s.sendFile(context.Background(), f, off, n, true)
 }
@@ -30,15 +32,18 @@ func (s *Socket) SendFile(ctx context.Context, f *os.File, off, n int64) (int64,
 
 // GoSendFile is SendFile in the background, as GoSend is Send: done is called once, whatever comes of it.
 func (s *Socket) GoSendFile(f *os.File, off, n int64, done func(n int64, err error)) *Op {
+	if done == nil {
+		return s.refuseOp(sending, s.invalid("sendfile", unix.EINVAL), nil)
+	}
 	o, err := newSendFile(f, off, n)
 	if err != nil {
-		go done(0, s.invalid("sendfile", err))
-		return &Op{&op{state: opOver}}
+		err = s.invalid("sendfile", err)
+		return s.refuseOp(sending, err, func() { done(0, err) })
 	}
 	n = o.left
 	o.callback = func(o *op) {
 		unix.Close(o.fileFD)
-		done(n-o.left, o.fault())
+		done(n-o.left, s.peerless(o.fault()))
 	}
 	return s.launch(o, s.WriteTimeout())
 }
@@ -52,7 +57,29 @@ func (s *Socket) sendFile(ctx context.Context, f *os.File, off, n int64, try boo
 	defer unix.Close(o.fileFD)
 	o.once, n = try, o.left
 	s.perform(ctx, o, s.WriteTimeout())
-	return n - o.left, o.fault()
+	return n - o.left, s.peerless(o.fault())
+}
+
+// peerless is the error of a send, which is ENOTCONN where the kernel says that a connection is broken and there never
+// was one.
+func (s *Socket) peerless(err error) error {
+	var failed *OpError
+	if errors.As(err, &failed) && failed.Err == unix.EPIPE && !s.hadPeer() {
+		return opError(failed.Op, unix.ENOTCONN)
+	}
+	return err
+}
+
+// hadPeer reports whether the socket is or was connected.
+func (s *Socket) hadPeer() bool {
+	s.mu.Lock()
+	ever := s.state.everConnect
+	s.mu.Unlock()
+	if !ever {
+		_, err := s.PeerAddr()
+		ever = err == nil
+	}
+	return ever
 }
 
 // newSendFile prepares sendfile(2) from a descriptor of its own, which is to be closed when the operation is over.
@@ -111,6 +138,7 @@ func sysSendFile(fd int, o *op) int {
 	if o.copied != nil {
 		return sysCopyFile(fd, o)
 	}
+	calm(fd)
 	n, err := unix.Sendfile(fd, o.fileFD, &o.off, int(min(o.left, sendFileMax)))
 	switch err {
 	case nil:

@@ -4,6 +4,9 @@ package socketops
 
 import (
 	"errors"
+	"log/slog"
+	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -61,7 +64,12 @@ type EngineStats struct {
 
 // Stats returns what the socket has transferred until now. Each direction is consistent in itself; the two are looked
 // at one after the other. After Close it returns the last figures.
-func (s *Socket) Stats() SocketStats { return s.tally.stats() }
+func (s *Socket) Stats() SocketStats {
+	if s.tally == nil {
+		return SocketStats{}
+	}
+	return s.tally.stats()
+}
 
 func (t *tally) stats() SocketStats {
 	t.figures.Lock()
@@ -93,7 +101,9 @@ func (e *Engine) Stats() EngineStats {
 		all.add(t.stats())
 	}
 	sum.Received, sum.Sent = all.Received, all.Sent
-	e.meter.read(&sum)
+	if e.meter != nil { // as the zero Engine has none
+		e.meter.read(&sum)
+	}
 	return sum
 }
 
@@ -215,6 +225,106 @@ func (o *op) moved(n int) {
 	case o.kind == opAccept:
 	case o.kind.direction() == receiving && o.flags&flagsNotTaken != 0:
 	default:
-		o.handle.lanes[o.kind.direction()].stats.Bytes += uint64(n)
+		l := &o.handle.lanes[o.kind.direction()]
+		l.stats.Bytes += uint64(n)
+		l.unhold(o, n)
 	}
+}
+
+// meter is where a driver counts what it does, and says what goes wrong.
+type meter struct {
+	log *slog.Logger // or nil
+
+	submits, requests, completions atomic.Uint64
+	wakeUps                        atomic.Uint64
+	bundles, bundleMessages        atomic.Uint64
+	batches, batchOperations       atomic.Uint64
+}
+
+// submitted counts system calls that handed requests to io_uring, and those requests.
+func (m *meter) submitted(calls, requests uint64) {
+	m.submits.Add(calls)
+	m.requests.Add(requests)
+}
+
+// bundled counts sends that leave together.
+func (m *meter) bundled(messages int) {
+	m.bundles.Add(1)
+	m.bundleMessages.Add(uint64(messages))
+}
+
+// batched counts an io_submit(2) by the operations that it took.
+func (m *meter) batched(operations int) {
+	m.batches.Add(1)
+	m.batchOperations.Add(uint64(operations))
+}
+
+func (m *meter) read(s *EngineStats) {
+	s.Submits, s.Requests, s.Completions = m.submits.Load(), m.requests.Load(), m.completions.Load()
+	s.WakeUps = m.wakeUps.Load()
+	s.Bundles, s.BundleMessages = m.bundles.Load(), m.bundleMessages.Load()
+	s.Batches, s.BatchOperations = m.batches.Load(), m.batchOperations.Load()
+}
+
+// chosen tells which backend serves.
+func (m *meter) chosen(b Backend) {
+	if m.log != nil {
+		m.log.Info("socketops: backend serves", "backend", string(b))
+	}
+}
+
+// refused tells why a backend does not serve. One that was asked for by its name has New fail, which says the same.
+func (m *meter) refused(r Refusal, forced bool) {
+	switch {
+	case m.log == nil:
+	case forced:
+		m.log.Debug("socketops: backend refused", "backend", string(r.Backend), "error", r.Err)
+	default:
+		m.log.Warn("socketops: backend refused", "backend", string(r.Backend), "error", r.Err)
+	}
+}
+
+// degraded tells what works less well than it should.
+func (m *meter) degraded(what string, args ...any) {
+	if m.log != nil {
+		m.log.Warn("socketops: "+what, args...)
+	}
+}
+
+// errLeft is why an engine ends whose goroutine is gone.
+var errLeft error = errors.New("the handler of the log has ended the engine's goroutine")
+
+// failed tells that the backend has stopped working. No lock is held.
+func (m *meter) failed(b Backend, err error) {
+	if m.log != nil {
+		m.log.Error("socketops: backend failed", "backend", string(b), "error", err)
+	}
+}
+
+// EngineStatus says which backend serves, and why no better one does.
+type EngineStatus struct {
+	Backend  Backend
+	Refusals []Refusal
+}
+
+// Status returns the status of the process's Engine, which it makes the first time.
+func Status() (EngineStatus, error) {
+	e, err := Default()
+	if err != nil {
+		return EngineStatus{}, err
+	}
+	return e.Status(), nil
+}
+
+// Status returns the Engine's status.
+func (e *Engine) Status() EngineStatus { return EngineStatus{e.backend, e.refusals} }
+
+// String returns a line for the backend that serves, and for each that does not one for each cause.
+func (s EngineStatus) String() string {
+	var b strings.Builder
+	b.WriteString("backend " + string(s.Backend) + " serves\n")
+	for _, r := range s.Refusals {
+		b.WriteString("backend " + r.String() + "\n")
+	}
+	return b.String()
 }

@@ -8,11 +8,16 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/cring"
+	"github.com/sockring/uring/internal/race"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 func TestTryNeverWaits(t *testing.T) { // A29, A33, A35
@@ -234,5 +239,234 @@ func TestNonBlockingSocketTries(t *testing.T) { // A37, N11
 		require.NoError(t, err)
 		require.Positive(t, k)
 		require.Less(t, k, 64<<20)
+	})
+}
+
+// TestErrorBehindAPartialSend has the second of two system calls of a send fail: its buffer may not be read.
+func TestErrorBehindAPartialSend(t *testing.T) { // N10, N11, B24
+	forbidden, err := unix.Mmap(-1, 0, unix.Getpagesize(), unix.PROT_NONE, unix.MAP_PRIVATE|unix.MAP_ANON)
+	require.NoError(t, err)
+	defer unix.Munmap(forbidden)
+	bufs := make([][]byte, iovMax+1)
+	for i := range iovMax {
+		bufs[i] = []byte{1}
+	}
+	bufs[iovMax] = forbidden
+	onEngines(t, func(t *testing.T, e *Engine) {
+		a, _ := unixPair(t, e, unix.SOCK_STREAM)
+		n, err := a.Sendv(t.Context(), bufs, 0)
+		require.ErrorIs(t, err, unix.EFAULT, "a send that waits tells both")
+		require.Equal(t, iovMax, n)
+		for _, blocking := range []bool{true, false} {
+			require.NoError(t, a.SetBlocking(blocking))
+			send := func(bufs [][]byte) (int, error) { return a.TrySendv(bufs, 0) }
+			if !blocking {
+				send = func(bufs [][]byte) (int, error) { return a.Sendv(t.Context(), bufs, 0) }
+			}
+			n, err = send(bufs)
+			require.NoError(t, err)
+			require.Equal(t, iovMax, n)
+			n, err = send(bufs[n:])
+			require.ErrorIs(t, err, unix.EFAULT, "the error comes with the next attempt")
+			require.Zero(t, n)
+		}
+	})
+}
+
+func TestSendPacketsIsContiguous(t *testing.T) { onEngines(t, testSendPacketsIsContiguous) }
+
+func testSendPacketsIsContiguous(t *testing.T, e *Engine) {
+	t.Run("B35", func(t *testing.T) {
+		a, b := unixPair(t, e, unix.SOCK_STREAM)
+		data := bytes.Repeat([]byte("p"), 300<<10)
+		f := fileOf(t, data)
+		const senders, lists = 4, 5
+		errs := make(chan error, senders+1)
+		go func() {
+			var err error
+			for range lists {
+				_, e := a.SendPackets(lateContext(t), []Packet{{Data: data}, {File: f}, {Data: data}}, 0)
+				err = errors.Join(err, e)
+			}
+			errs <- err
+		}()
+		const other = 50
+		for range senders {
+			go func() {
+				var err error
+				for range other {
+					_, e := a.Send(lateContext(t), []byte("other!"), 0)
+					err = errors.Join(err, e)
+				}
+				errs <- err
+			}()
+		}
+		got := receiveAll(t, b, lists*3*len(data)+senders*other*6)
+		for range senders + 1 {
+			require.NoError(t, <-errs)
+		}
+		got = bytes.ReplaceAll(got, []byte("other!"), []byte{0})
+		runs := bytes.FieldsFunc(got, func(r rune) bool { return r == 0 })
+		for _, run := range runs {
+			require.Zero(t, len(run)%(3*len(data)), "something came in between")
+		}
+	})
+}
+
+func TestSendFileWaitsUntilAllHasLeft(t *testing.T) { onEngines(t, testSendFileWaitsUntilAllHasLeft) }
+
+func testSendFileWaitsUntilAllHasLeft(t *testing.T, e *Engine) {
+	data := pattern(6<<20 + 123)
+	f := fileOf(t, data)
+
+	t.Run("B34 the write time-out ends it", func(t *testing.T) {
+		a, b := unixPair(t, e, unix.SOCK_STREAM)
+		a.writeTimeout.Store(int64(soon))
+		n, err := a.SendFile(lateContext(t), f, 0, -1)
+		require.ErrorIs(t, err, ErrTimeout)
+		require.Positive(t, n)
+		require.Equal(t, data[:n], receiveAll(t, b, int(n)))
+	})
+	t.Run("A19 read and sent where sendfile does not serve", func(t *testing.T) {
+		a, b := tcpPair(t, e)
+		o, err := newSendFile(f, 7, -1)
+		require.NoError(t, err)
+		defer unix.Close(o.fileFD)
+		o.copied = make([]byte, copyMax)
+		done := make(chan struct{})
+		go func() {
+			a.perform(lateContext(t), o, 0)
+			close(done)
+		}()
+		require.Equal(t, data[7:], receiveAll(t, b, len(data)-7))
+		<-done
+		require.NoError(t, o.fault())
+		require.Zero(t, o.left)
+	})
+}
+
+func TestSendFileDoesWithoutTheSystemCall(t *testing.T) {
+	if !testutil.InChild() { // The filter stays for the life of the process.
+		child := testutil.ReExec(t, t.Name())
+		require.Zero(t, child.ExitCode, child.Output)
+		return
+	}
+	testutil.RefuseSyscalls(t, unix.ENOSYS, unix.SYS_SENDFILE)
+	t.Run("A19 ENOSYS", func(t *testing.T) {
+		e := engine(t)
+		data := pattern(1 << 20)
+		f := fileOf(t, data)
+		a, b := tcpPair(t, e)
+		sent := make(chan int64, 1)
+		a.GoSendFile(f, 0, -1, func(n int64, err error) { sent <- n })
+		require.Equal(t, data, receiveAll(t, b, len(data)))
+		require.EqualValues(t, len(data), <-sent)
+		n, err := a.SendPackets(lateContext(t), []Packet{{File: f, Count: 9}, {File: f, Offset: 1, Count: 9}}, 0)
+		require.NoError(t, err)
+		require.EqualValues(t, 18, n)
+		require.Equal(t, slices.Concat(data[:9], data[1:10]), receiveAll(t, b, 18))
+	})
+}
+
+func TestGoSendFileCallsBackOnce(t *testing.T) { onEngines(t, testGoSendFileCallsBackOnce) }
+
+func testGoSendFileCallsBackOnce(t *testing.T, e *Engine) {
+	data := pattern(4 << 20)
+
+	type result struct {
+		n   int64
+		err error
+	}
+	begin := func(s *Socket, f *os.File, off, n int64) (*Op, chan result) {
+		results := make(chan result, 2)
+		return s.GoSendFile(f, off, n, func(n int64, err error) { results <- result{n, err} }), results
+	}
+	t.Run("B34 in turn with other sends", func(t *testing.T) {
+		a, b := unixPair(t, e, unix.SOCK_STREAM)
+		_, results := begin(a, fileOf(t, data), 0, -1)
+		a.GoSend([]byte("behind"), 0, func(int, error) {})
+		require.Equal(t, append(data, "behind"...), receiveAll(t, b, len(data)+6))
+		require.NoError(t, (<-results).err)
+	})
+}
+
+func TestTransfersDoNotAllocate(t *testing.T) {
+	if race.Enabled {
+		testutil.Skip(t, testutil.NeedsNoRace, "pools drop what they keep")
+	}
+	if cring.AsanEnabled {
+		testutil.Skip(t, testutil.NeedsNoChecker, "under the address sanitizer large values are copied by way of the heap")
+	}
+	onEngines(t, func(t *testing.T, e *Engine) {
+		a, b := unixPair(t, e, unix.SOCK_STREAM)
+		p := make([]byte, 64)
+		many := [][]byte{p, p}
+		ctx := t.Context()
+		for name, transfer := range map[string]func() error{
+			"Try": func() error {
+				if _, err := a.TrySend(p, 0); err != nil {
+					return err
+				}
+				_, err := b.TryRecv(p, 0)
+				return err
+			},
+			"a Try that would block": func() error {
+				if _, err := b.TryRecv(p, 0); err != errRecvWouldBlock {
+					return err
+				}
+				return nil
+			},
+			"plain": func() error {
+				if _, err := a.Send(ctx, p, 0); err != nil {
+					return err
+				}
+				_, err := b.Recv(ctx, p, 0)
+				return err
+			},
+			"many buffers": func() error {
+				if _, err := a.Sendv(ctx, many, 0); err != nil {
+					return err
+				}
+				_, _, err := b.Recvv(ctx, many, 0)
+				return err
+			},
+		} {
+			require.NoError(t, transfer(), name)
+			require.Zero(t, testing.AllocsPerRun(200, func() {
+				if err := transfer(); err != nil {
+					t.Error(name, err)
+				}
+			}), name)
+		}
+	})
+}
+
+// BenchmarkTry compares a transfer that completes at once with the bare system calls.
+func BenchmarkTry(b *testing.B) {
+	x, y, err := engine(b).SocketPair(unix.SOCK_STREAM)
+	require.NoError(b, err)
+	p := make([]byte, 64)
+	b.Run("bare", func(b *testing.B) {
+		fx, fy := x.current.Load().fd, y.current.Load().fd
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := unix.Sendto(fx, p, unix.MSG_NOSIGNAL, nil); err != nil {
+				b.Fatal(err)
+			}
+			if n, _, err := unix.Recvfrom(fy, p, unix.MSG_DONTWAIT); err != nil || n != len(p) {
+				b.Fatal(n, err)
+			}
+		}
+	})
+	b.Run("socketops", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := x.TrySend(p, 0); err != nil {
+				b.Fatal(err)
+			}
+			if n, err := y.TryRecv(p, 0); err != nil || n != len(p) {
+				b.Fatal(n, err)
+			}
+		}
 	})
 }

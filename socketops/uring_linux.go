@@ -7,14 +7,57 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/sockring/uring"
 )
+
+// Sizes of the submission queue, in entries: where memory is short the driver is content with fewer.
+const (
+	ringEntries    = 1024
+	ringEntriesMin = 8
+)
+
+// memlockPatience is how long a driver waits for locked memory before it makes a smaller ring.
+const memlockPatience = time.Second
+
+// setUp makes the ring. Its size is for long, and so it is not decided by what is short for a moment.
+func (d *ringDriver) setUp() (err error) {
+	entries, patience := uint32(ringEntries), memlockPatience
+	for pause := time.Millisecond; ; {
+		if d.ring, err = uring.New(entries); !errors.Is(err, unix.ENOMEM) {
+			return err
+		}
+		switch {
+		case patience > 0 && fitsMemlock(entries):
+			time.Sleep(pause)
+			patience -= pause
+			pause *= 2
+		case entries > ringEntriesMin:
+			entries /= 2
+			d.meter.degraded("smaller submission queue", "entries", entries, "error", err)
+		default:
+			return err
+		}
+	}
+}
+
+// fitsMemlock reports whether RLIMIT_MEMLOCK allows for a ring of so many entries. Kernels that count rings towards it
+// go on counting a closed one until a worker has taken it apart, so that there may be room in a moment.
+func fitsMemlock(entries uint32) bool {
+	var limit unix.Rlimit
+	err := unix.Getrlimit(unix.RLIMIT_MEMLOCK, &limit)
+	return err == nil && limit.Cur != unix.RLIM_INFINITY && limit.Cur >= ringBytes(entries)
+}
+
+// ringBytes returns how much memory a ring of so many entries takes, at most: an SQE, an index and two CQEs for each.
+func ringBytes(entries uint32) uint64 { return uint64(entries)*(64+4+2*16) + uint64(os.Getpagesize()) }
 
 // ringDriver is the driver of io_uring. One goroutine, locked to its thread, owns a Ring: it submits what others hand
 // to it and ends what the kernel has completed. All that was handed over since its last look leaves by one system call.
@@ -47,6 +90,44 @@ type ringDriver struct {
 	landed      []landing      // what Senders have told, and nobody has looked at
 	landedSpare []landing
 	woken       [8]byte
+	refusals    refusals // of io_uring_enter
+	kept        error    // why the kernel does not give back what a closed socket has had, or nil
+	keptTold    bool     // the log knows it
+	edges       *reactor // has the operations whose polls tell what no attempt can, from the first of them on, or nil
+}
+
+// refusals is how long io_uring_enter(2) has refused to take anything.
+type refusals struct {
+	since time.Time
+	pause time.Duration
+}
+
+// passing reports whether an error is the kernel's for the moment: it lacks memory, or room for completions.
+func passing(err error) bool {
+	for _, errno := range []unix.Errno{unix.EAGAIN, unix.EBUSY, unix.ENOMEM, unix.ENOBUFS, unix.EINTR} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	return errors.Is(err, uring.ErrSQFull)
+}
+
+// bear waits a moment after a refusal, and returns it where it is for good.
+func (r *refusals) bear(err error) error {
+	switch {
+	case err == nil:
+		*r = refusals{}
+		return nil
+	case !passing(err):
+		return err
+	case r.since.IsZero():
+		r.since = time.Now()
+	case time.Since(r.since) > refusalPatience:
+		return err
+	}
+	r.pause = longer(r.pause)
+	time.Sleep(r.pause)
+	return nil
 }
 
 // ringSeen is what others than the goroutine of a ringDriver may know of its ring.
@@ -97,13 +178,17 @@ func (d *ringDriver) own(ready chan<- error) {
 	if err != nil {
 		return
 	}
-	d.fail(d.serve())
+	reason := errLeft
+	defer func() { d.fail(reason) }()
+	reason = d.serve()
 }
 
 // serve submits and completes until the driver is closed, or the ring fails.
 func (d *ringDriver) serve() error {
 	for {
-		if err := errors.Join(d.takeWork(), d.land()); err != nil {
+		err := d.takeWork()
+		d.land()
+		if err != nil {
 			return err
 		}
 		wait, over := d.sleep()
@@ -111,14 +196,13 @@ func (d *ringDriver) serve() error {
 			return nil
 		}
 		d.entering()
-		var err error
 		if wait {
 			_, err = d.ring.SubmitAndWait(context.Background(), 1)
 		} else {
 			_, err = d.ring.Submit()
 		}
 		d.entered()
-		if err != nil && !errors.Is(err, unix.EBUSY) && !errors.Is(err, unix.EAGAIN) {
+		if err := d.refusals.bear(err); err != nil {
 			return err
 		}
 		d.mu.Lock()
@@ -129,9 +213,8 @@ func (d *ringDriver) serve() error {
 				return err
 			}
 		}
-		if err := d.land(); err != nil {
-			return err
-		}
+		d.land()
+		d.tellKept()
 		d.meter.completions.Store(d.ring.Stats().Completed)
 	}
 }
@@ -182,11 +265,32 @@ func (d *ringDriver) takeWork() error {
 		}
 	}
 	for _, p := range retired {
-		if err := p.stopTrain(); err != nil {
-			return err
-		}
+		p.stopTrain()
 	}
 	return nil
+}
+
+// later has what the queue had no room for done in the next turn.
+func (d *ringDriver) later(starts []*op, cancels ...uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.starts, d.cancels = append(d.starts, starts...), append(d.cancels, cancels...)
+}
+
+// keep notes what the kernel did not give back of one socket. It stays as it is until the ring is closed, and the ring
+// and all others go on.
+func (d *ringDriver) keep(err error) {
+	if err != nil && d.kept == nil {
+		d.kept = err
+	}
+}
+
+// tellKept tells the log, once, when no lock is held.
+func (d *ringDriver) tellKept() {
+	if d.kept != nil && !d.keptTold {
+		d.keptTold = true
+		d.meter.degraded("resources of a closed socket are kept until the engine closes", "error", d.kept)
+	}
 }
 
 // listen has the eventfd end the next wait.
@@ -199,17 +303,25 @@ func (d *ringDriver) listen() error {
 	return s.PrepRead(d.event, d.woken[:], 0)
 }
 
-// arm queues the request for an operation, or for a train of them. mu of its lane is held.
+// arm queues the request for an operation, or for a train of them. One that there can be no request for ends with the
+// reason. mu of its lane is held.
 func (d *ringDriver) arm(o *op) error {
 	if d.board(o) {
 		return nil
 	}
 	s, err := d.ring.SQE()
-	if err != nil {
+	switch {
+	case passing(err):
+		d.later([]*op{o})
+		return nil
+	case err != nil:
 		return err
 	}
 	if err := o.prepare(s); err != nil {
-		return err
+		delete(d.inFlight, o.ticket)
+		o.err = err
+		o.lane.over(o)
+		return nil
 	}
 	s.SetData64(o.ticket)
 	o.request = uint64(s.ID())
@@ -223,21 +335,41 @@ func (d *ringDriver) stop(ticket uint64) error {
 		return nil // It was over before.
 	}
 	if o.riding > 0 {
-		return o.lane.handle.port.(*ringPort).stopTrain()
+		o.lane.handle.port.(*ringPort).stopTrain()
+		return nil
 	}
 	s, err := d.ring.SQE()
-	if err != nil {
+	switch {
+	case passing(err):
+		d.later(nil, ticket)
+		return nil
+	case err != nil:
 		return err
 	}
 	s.SetData64(canceling | ticket)
+	if o.missed > missedAtOnce {
+		o.missed = 0
+		return s.PrepTimeout(pauseMin, 0, 0)
+	}
 	return s.PrepCancel(uring.OpID(o.request), 0)
 }
+
+// missedAtOnce is how often a cancellation that found nothing is made again at once. From then on there are pauses in
+// between: no number of answers of that kind keeps the processor.
+const missedAtOnce = 8
 
 // stopped takes the result of a cancellation. One that found nothing to cancel is made again: a request whose socket
 // has become ready neither waits nor runs until the kernel comes to it, and can find itself waiting once more, for the
 // rest of its bytes or because the socket is not ready after all. One that is over is not in flight by then.
 func (d *ringDriver) stopped(ticket uint64, res int) error {
-	if res != -int(unix.ENOENT) {
+	o := d.inFlight[ticket]
+	switch {
+	case o == nil:
+		return nil
+	case res == -int(unix.ENOENT):
+		o.missed++
+	case res == -int(unix.ETIME): // The pause is over.
+	default:
 		return nil
 	}
 	return d.stop(ticket)
@@ -252,6 +384,9 @@ func (d *ringDriver) completed(cqe uring.CQE) error {
 		return d.stopped(cqe.Data64&^canceling, int(cqe.Res))
 	}
 	o := d.inFlight[cqe.Data64]
+	if o == nil {
+		return nil
+	}
 	l := o.lane
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -266,17 +401,58 @@ func (d *ringDriver) completed(cqe uring.CQE) error {
 		delete(d.inFlight, o.ticket)
 		l.work(o)
 		return nil
+	case v == opEdge:
+		delete(d.inFlight, o.ticket)
+		d.awaitEdge(o)
+		return nil
 	}
 	return d.arm(o)
+}
+
+// awaitEdge gives an operation to a reactor, which attempts it when an event comes, and not for as long as one lasts.
+// mu of its lane is held.
+func (d *ringDriver) awaitEdge(o *op) {
+	p := o.lane.handle.port.(*ringPort)
+	if err := p.openEdge(); err != nil {
+		o.err = err
+		o.lane.over(o)
+		return
+	}
+	o.ticket = 0
+	if p.edge.start(o) {
+		o.lane.over(o)
+	}
+}
+
+// openEdge makes the socket known to the reactor, which it makes the first time.
+func (p *ringPort) openEdge() (err error) {
+	d := p.driver
+	if p.edge != nil {
+		return nil
+	}
+	if d.edges == nil {
+		r, err := newReactor(BackendURing, d.meter)
+		if err != nil {
+			return err
+		}
+		r.start()
+		d.edges = r
+	}
+	p.edge, err = d.edges.open(p.handle)
+	return err
 }
 
 // fail ends the driver: with the ring, and all operations with the reason.
 func (d *ringDriver) fail(reason error) {
 	if reason == nil {
-		reason = ErrClosed
-	} else {
-		d.meter.failed(BackendURing, reason)
+		d.end(ErrClosed)
+		return
 	}
+	defer d.end(reason) // whatever the log's handler does
+	d.meter.failed(BackendURing, reason)
+}
+
+func (d *ringDriver) end(reason error) {
 	d.mu.Lock()
 	d.failure = reason
 	starts := d.starts
@@ -286,7 +462,10 @@ func (d *ringDriver) fail(reason error) {
 	for _, o := range starts {
 		d.inFlight[o.ticket] = o
 	}
-	err = errors.Join(err, d.land()) // what Senders had
+	if d.edges != nil {
+		d.edges.end(reason)
+	}
+	d.land() // what Senders had
 	for _, ticket := range slices.Sorted(maps.Keys(d.inFlight)) {
 		o := d.inFlight[ticket]
 		o.lane.mu.Lock()
@@ -304,7 +483,11 @@ func (d *ringDriver) close() error {
 	d.wake()
 	d.mu.Unlock()
 	<-d.over
-	return unix.Close(d.event)
+	err := unix.Close(d.event)
+	if d.edges != nil {
+		err = errors.Join(err, d.edges.close())
+	}
+	return err
 }
 
 // ringPort is a socket as a ringDriver knows it.
@@ -312,6 +495,7 @@ type ringPort struct {
 	driver    *ringDriver
 	handle    *handle
 	train     train       // of sends
+	edge      port        // of the driver's reactor, or nil; the goroutine's of the driver, and close's after it
 	hasSender atomic.Bool // train has one, as others than the goroutine of the driver see it
 }
 
@@ -330,6 +514,9 @@ func (p *ringPort) start(o *op) bool {
 }
 
 func (p *ringPort) cancel(o *op) bool {
+	if o.ticket == 0 {
+		return true // The kernel knows nothing of it, see awaitEdge.
+	}
 	d := p.driver
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -343,6 +530,9 @@ func (p *ringPort) cancel(o *op) bool {
 
 // close has the driver forget the socket. portMu of the handle is held.
 func (p *ringPort) close() {
+	if p.edge != nil {
+		p.edge.close()
+	}
 	if !p.hasSender.Load() {
 		return
 	}
@@ -351,4 +541,40 @@ func (p *ringPort) close() {
 	defer d.mu.Unlock()
 	d.retired = append(d.retired, p)
 	d.wake()
+}
+
+// ringTotals is what a ringDriver has told its meter. It is the goroutine's.
+type ringTotals struct {
+	requests uint64
+	enters   uint64 // that were made when the last entry of the loop was over
+	told     bool   // of the entry that is being made
+}
+
+// entering counts what the next kernel entry submits. It comes before the entry, which may wait for long. Where the
+// queue was full, entries were made to have room in it.
+func (d *ringDriver) entering() {
+	s := d.ring.Stats()
+	entries, _ := d.ring.Entries()
+	queued := entries - d.ring.SQSpace()
+	calls := s.Enters - d.told.enters
+	if d.told.told = queued > 0; d.told.told {
+		calls++
+	}
+	requests := s.Submitted + uint64(queued)
+	d.meter.submitted(calls, requests-d.told.requests)
+	d.told.requests = requests
+}
+
+// entered notes how many entries there were until now, and counts what Senders have queued by themselves.
+func (d *ringDriver) entered() {
+	s := d.ring.Stats()
+	d.told.enters = s.Enters
+	if s.Submitted > d.told.requests {
+		calls := uint64(1)
+		if d.told.told {
+			calls = 0
+		}
+		d.meter.submitted(calls, s.Submitted-d.told.requests)
+		d.told.requests = s.Submitted
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sockring/uring"
+	"github.com/sockring/uring/cring"
 )
 
 // trainMax bounds how many operations leave together.
@@ -101,11 +102,12 @@ func (p *ringPort) handOver(o *op) {
 	}
 }
 
-// stopTrain takes back what a Sender has: to the byte, all of it lands.
-func (p *ringPort) stopTrain() error {
+// stopTrain takes back what a Sender has: to the byte, all of it lands. Where the kernel does not give back the
+// Sender's buffer group, or has not ended its request in time, that is this socket's affair: the ring keeps both.
+func (p *ringPort) stopTrain() {
 	s := p.train.sender
 	if s == nil {
-		return nil
+		return
 	}
 	d := p.driver
 	p.train.sender = nil
@@ -115,34 +117,41 @@ func (p *ringPort) stopTrain() error {
 		p.train.idle = false
 		d.idle = slices.DeleteFunc(d.idle, func(other *ringPort) bool { return other == p })
 	}
-	err := s.Close()
-	var unsent *uring.UnsentError
-	if errors.As(err, &unsent) { // of which the operations are told
+	for _, err := range flattened(s.Close()) {
+		var unsent *uring.UnsentError
+		if !errors.As(err, &unsent) { // of which the operations are told
+			d.keep(err)
+		}
+	}
+}
+
+// flattened returns the errors that errors.Join has joined, or the one that there is.
+func flattened(err error) []error {
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		return many.Unwrap()
+	}
+	if err == nil {
 		return nil
 	}
-	return err
+	return []error{err}
 }
 
 // land goes on with the operations of which Senders have told.
-func (d *ringDriver) land() error {
+func (d *ringDriver) land() {
 	for len(d.landed) > 0 {
 		landed := d.landed
 		d.landed = d.landedSpare[:0]
 		for rest := landed; len(rest) > 0; {
-			n, err := d.landOn(rest[0].op.lane, rest)
-			if err != nil {
-				return err
-			}
-			rest = rest[n:]
+			rest = rest[d.landOn(rest[0].op.lane, rest):]
 		}
 		clear(landed)
 		d.landedSpare = landed
 	}
-	return d.trim()
+	d.trim()
 }
 
 // landOn goes on with operations of one lane, as many of them as come first, and returns how many that were.
-func (d *ringDriver) landOn(l *lane, landed []landing) (n int, err error) {
+func (d *ringDriver) landOn(l *lane, landed []landing) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	p := l.handle.port.(*ringPort)
@@ -151,10 +160,10 @@ func (d *ringDriver) landOn(l *lane, landed []landing) (n int, err error) {
 		n++
 	}
 	if p.train.riding > 0 {
-		return n, nil
+		return n
 	}
 	if p.train.solo {
-		err = p.stopTrain()
+		p.stopTrain()
 	}
 	if !p.train.idle && p.train.sender != nil {
 		p.train.idle = true
@@ -162,11 +171,11 @@ func (d *ringDriver) landOn(l *lane, landed []landing) (n int, err error) {
 	}
 	l.busy = false
 	l.run()
-	return n, err
+	return n
 }
 
 // trim gives up Senders that have nothing to send where there are many, those first that have been idle for long.
-func (d *ringDriver) trim() error {
+func (d *ringDriver) trim() {
 	given := 0
 	for given < len(d.idle) && d.senders > sendersMax {
 		p := d.idle[given]
@@ -175,12 +184,9 @@ func (d *ringDriver) trim() error {
 		if p.train.riding > 0 {
 			continue // It is back in the list when its train has ended.
 		}
-		if err := p.stopTrain(); err != nil {
-			return err
-		}
+		p.stopTrain()
 	}
 	d.idle = slices.Delete(d.idle, 0, given)
-	return nil
 }
 
 // landed goes on with an operation of which a buffer has landed. One that is over leaves the lane; one that is not, as
@@ -215,4 +221,67 @@ func sendError(err error) error {
 		return errno
 	}
 	return fmt.Errorf("send bundle: %w", err)
+}
+
+// prepare fills the request that completes an operation. Where there is none that does what the system call would, or
+// the request has to wait for a socket in a way that this kernel cannot, it is a poll, and the system call follows.
+func (o *op) prepare(s *uring.SQE) error {
+	fd := o.handle.fd
+	if o.polling || o.peek {
+		return o.preparePoll(s)
+	}
+	var err error
+	switch o.kind {
+	case opRecv:
+		err = s.PrepRecv(fd, capped(o.msg.rest()), o.flags)
+	case opSend:
+		if o.msg.first == len(o.msg.bufs) {
+			return o.preparePoll(s)
+		}
+		err = s.PrepSend(fd, capped(o.msg.rest()), o.flags|unix.MSG_NOSIGNAL)
+	default:
+		return o.preparePoll(s)
+	}
+	if err == nil && o.tried {
+		err = s.SetIOPrio(cring.RecvSendPollFirst)
+	}
+	return err
+}
+
+// capped is what one request can be about: the kernel takes no more at once (MAX_RW_COUNT). The rest comes after it.
+func capped(p []byte) []byte { return p[:min(len(p), sendFileMax)] }
+
+// preparePoll fills a request that waits until the socket is ready, or for the next attempt where nothing tells that.
+func (o *op) preparePoll(s *uring.SQE) error {
+	o.polling = true
+	if o.pause > 0 {
+		return s.PrepTimeout(o.pause, 0, 0)
+	}
+	if o.kind.direction() == receiving {
+		return s.PrepPollAdd(o.handle.fd, unix.POLLIN|unix.POLLRDHUP)
+	}
+	return s.PrepPollAdd(o.handle.fd, unix.POLLOUT)
+}
+
+// completed notes the result of a request.
+func (o *op) completed(res int) verdict {
+	if !o.polling {
+		return o.take(res)
+	}
+	o.polling = false
+	if res < 0 && !(o.pause > 0 && res == -int(unix.ETIME)) {
+		return o.take(res)
+	}
+	before := o.n
+	switch {
+	case o.reason != nil:
+		return opDone
+	case o.slow():
+		return opAgain
+	case o.attempt():
+		return opDone
+	case o.pause == 0 && o.n == before:
+		return opEdge // or the next poll would tell the same at once
+	}
+	return opWait
 }

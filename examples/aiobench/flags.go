@@ -42,7 +42,8 @@ Sends to many sockets (see go run ./examples/bundlebench -h for more):
   -sockets-svg F  charts of the sends
 
 Columns: reads/s; CPU us is user and system time of the process a read. Each is the median over the rounds, with the
-least and the greatest. Ratios are taken round by round.
+least and the greatest. Ratios are taken round by round; with sockets, a word such as "faster" stands where every round
+gives it, of at least 5, and otherwise that the rounds disagree.
 `
 
 type options struct {

@@ -59,6 +59,7 @@ func TestReadsAreMeasuredInTurns(t *testing.T) {
 	for _, row := range out.Reads {
 		require.Equal(t, 2, row.Rounds, row.Mode)
 		require.Positive(t, row.IOPS.Min, row.Mode)
+		require.Len(t, row.ByRound, 2, "what the figures are made of")
 		require.Nil(t, row.OfFIO)
 	}
 	picture, err := os.ReadFile(svg)

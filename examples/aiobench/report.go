@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"text/tabwriter"
 
 	"github.com/sockring/uring/examples/internal/chart"
@@ -32,6 +33,14 @@ type readRow struct {
 	IOPS      *stats.Figure `json:"reads_per_s"`
 	CPUMicros *stats.Figure `json:"cpu_us_per_read"`
 	OfFIO     *stats.Figure `json:"of_fio"`
+	ByRound   []readRound   `json:"by_round"`
+}
+
+// readRound is what a round measured. Rounds are counted from 1.
+type readRound struct {
+	Round     int     `json:"round"`
+	IOPS      float64 `json:"reads_per_s"`
+	CPUMicros float64 `json:"cpu_us_per_read"`
 }
 
 func newReadReport(o *options, facts machine.Facts, contenders []reader) *readReport {
@@ -68,6 +77,9 @@ func (r *readReport) sumUp() *readReport {
 		row.IOPS = stats.Of(slices.Collect(maps.Values(pick(mine, iops))))
 		row.CPUMicros = stats.Of(slices.Collect(maps.Values(pick(mine, func(s sample) float64 { return s.cpuMicros }))))
 		row.OfFIO = stats.Of(stats.Ratios(pick(mine, iops), pick(r.samples[fioName], iops)))
+		for _, round := range slices.Sorted(maps.Keys(mine)) {
+			row.ByRound = append(row.ByRound, readRound{round + 1, mine[round].iops, mine[round].cpuMicros})
+		}
 	}
 	return r
 }
@@ -109,10 +121,10 @@ func cells(f *stats.Figure, format string) string {
 func (r *readReport) picture() *chart.Picture {
 	pic := &chart.Picture{
 		Title:  "Random reads with Linux AIO from Go",
-		Lines:  [2]string{r.machineLine(), r.how},
+		Lines:  []string{r.machineLine(), r.how + "; median, with a line from the least to the greatest"},
 		Places: []string{""},
 	}
-	number := func(v float64) string { return fmt.Sprintf("%g", v) }
+	number := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 	panels := []chart.Panel{
 		{Title: "Reads/s", Hint: "higher is better", Format: number},
 		{Title: "CPU time a read, in microseconds", Hint: "lower is better", Format: number},

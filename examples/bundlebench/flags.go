@@ -13,24 +13,25 @@ import (
 
 // options is the command line.
 type options struct {
-	preset  string
-	shapes  shapeList
-	conns   intList
-	msgs    intList
-	size    intList
-	nets    stringList
-	modes   stringList
-	peers   peerList
-	rounds  int
-	dur     time.Duration
-	warmup  time.Duration
-	verify  bool
-	pin     pinning
-	sendBuf int
-	recvBuf int
-	json    string
-	svg     string
-	html    string
+	preset   string
+	shapes   shapeList
+	conns    intList
+	msgs     intList
+	size     intList
+	nets     stringList
+	modes    stringList
+	peers    peerList
+	rounds   int
+	dur      time.Duration
+	warmup   time.Duration
+	verify   bool
+	pin      pinning
+	sendBuf  int
+	recvBuf  int
+	json     string
+	svg      string
+	html     string
+	markdown string
 
 	set  map[string]bool // the flags that were given
 	args []string
@@ -59,6 +60,7 @@ func parse(args []string, out io.Writer) (*options, error) {
 	fs.StringVar(&o.json, "json", "", "")
 	fs.StringVar(&o.svg, "svg", "", "")
 	fs.StringVar(&o.html, "html", "", "")
+	fs.StringVar(&o.markdown, "md", "", "")
 	switch err := fs.Parse(args); {
 	case err == flag.ErrHelp:
 		printUsage(out)

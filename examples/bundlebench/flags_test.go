@@ -163,7 +163,7 @@ func TestHelpNamesEveryFlagModeAndPreset(t *testing.T) {
 	}
 	for _, name := range []string{
 		"preset", "shape", "conns", "msgs", "size", "net", "sndbuf", "rcvbuf", "modes", "peer", "rounds", "dur",
-		"warmup", "pin", "verify", "json", "svg", "html",
+		"warmup", "pin", "verify", "json", "svg", "html", "md",
 	} {
 		names = append(names, "-"+name)
 	}

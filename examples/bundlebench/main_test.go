@@ -46,7 +46,7 @@ func TestRunWritesEveryReport(t *testing.T) {
 	file := func(name string) string { return filepath.Join(dir, "report", name) }
 	args := []string{
 		"-shape", "4x8x64", "-net", "tcp,unix", "-rounds", "2", "-dur", "4ms", "-warmup", "1ms",
-		"-json", file("x.json"), "-svg", file("x.svg"), "-html", file("x.html"),
+		"-json", file("x.json"), "-svg", file("x.svg"), "-html", file("x.html"), "-md", file("x.md"),
 	}
 	if testing.Short() {
 		args = append(args, "-modes", "writev,netbuffers")
@@ -76,6 +76,9 @@ func TestRunWritesEveryReport(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, string(text), "</svg>")
 	}
+	text, err = os.ReadFile(file("x.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(text), "### unix, 4 x 8 x 64\n\n| mode |")
 }
 
 func TestFailedTurnFailsTheRunButNotTheReport(t *testing.T) {

@@ -28,6 +28,7 @@ func (o *options) files() []file {
 		{o.json, (*report.Report).JSON},
 		{o.svg, (*report.Report).SVG},
 		{o.html, (*report.Report).HTML},
+		{o.markdown, (*report.Report).Markdown},
 	} {
 		if f.path != "" && f.path != stdout {
 			files = append(files, f)
@@ -91,7 +92,7 @@ func writeFile(f file, r *report.Report) error {
 }
 
 // outputFlag matches a flag that names a file to write, and its value where that is in the same word.
-var outputFlag = regexp.MustCompile(`^--?(?:json|svg|html)(=.*)?$`)
+var outputFlag = regexp.MustCompile(`^--?(?:json|svg|html|md)(=.*)?$`)
 
 // commandLine is what repeats this run from the root of the repository, without the files that it wrote.
 func (o *options) commandLine() string {

@@ -46,7 +46,7 @@ var presets = []preset{
 	{
 		name: "quick", about: "about 30 seconds: the four main shapes and a losing one",
 		shapes: []bench.Shape{oneConn, manySmall, packets, veryMany, large},
-		rounds: 3, dur: 240 * time.Millisecond, warmup: 40 * time.Millisecond,
+		rounds: 5, dur: 150 * time.Millisecond, warmup: 20 * time.Millisecond,
 	},
 	{
 		name: "full", about: "about 6 minutes: adds single, large and long batches, and unix sockets",

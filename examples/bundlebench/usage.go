@@ -48,8 +48,9 @@ How to measure
 
 What to write besides the table
   -json FILE            all figures for programs; - is the standard output, the table goes to stderr then
-  -svg FILE             charts, for light and dark backgrounds
+  -svg FILE             charts, for light and dark backgrounds and for narrow screens
   -html FILE            a page with charts, table, machine and command; needs no network
+  -md FILE              the figures as tables of Markdown
 
 An interrupt (^C) ends the run early: the report is then of what was measured until there. The exit
 status is 0, 1 if a turn failed or lost a byte, or 2 for a command line that makes no sense.
@@ -57,7 +58,8 @@ status is 0, 1 if a turn failed or lost a byte, or 2 for a command line that mak
 Columns: messages/s and MB/s (10^6 bytes of payload) count what the kernel took from the sender; CPU ns/msg
 is user and system time of the sender's process; syscalls/msg counts the sender's calls to send and to
 wait (of netbuffers the write calls only: Go's scheduler makes more, to wait). Each is the median over the
-rounds, with the least and the greatest. Ratios are taken round by round.
+rounds, with the least and the greatest. Ratios are taken round by round; a word such as "faster" stands
+where every round gives it, of at least 5, and otherwise that the rounds disagree.
 `
 
 // printUsage writes the help text.

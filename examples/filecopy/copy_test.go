@@ -187,10 +187,18 @@ func TestSourceThatChangesIsTold(t *testing.T) {
 		"shorter": func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 30*testBlock)) },
 		"longer":  func(t *testing.T, path string) { require.NoError(t, os.Truncate(path, 41*testBlock)) },
 		"other": func(t *testing.T, path string) {
+			before, err := os.Stat(path)
+			require.NoError(t, err)
 			f, err := os.OpenFile(path, os.O_WRONLY, 0)
 			require.NoError(t, err)
-			_, err = f.WriteAt([]byte("x"), 0)
-			require.NoError(t, errors.Join(err, f.Close()))
+			// Files' times move with the kernel's tick, some milliseconds, within which the test may have made the file.
+			for after := before; after.ModTime().Equal(before.ModTime()); {
+				_, err = f.WriteAt([]byte("x"), 0)
+				require.NoError(t, err)
+				after, err = f.Stat()
+				require.NoError(t, err)
+			}
+			require.NoError(t, f.Close())
 		},
 	}
 	for name, change := range changes {

@@ -68,7 +68,7 @@ func (j *job) validate() error {
 		return cli.Usagef("-block %d: want a power of two from %d to %d", j.blockSize, blockSizeMin, blockSizeMax)
 	case j.depth < 1 || j.depth > depthMax:
 		return cli.Usagef("-depth %d: want 1 to %d", j.depth, depthMax)
-	case j.depth*j.blockSize > memoryMax:
+	case int64(j.depth)*int64(j.blockSize) > memoryMax:
 		return cli.Usagef("%d blocks of %s are more than %s of memory",
 			j.depth, cli.Bytes(int64(j.blockSize)), cli.Bytes(memoryMax))
 	case j.from == "" || j.to == "" || strings.HasSuffix(j.to, "/") && !isDir(j.to):

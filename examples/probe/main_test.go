@@ -10,9 +10,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
 
 	"github.com/sockring/uring"
+	"github.com/sockring/uring/internal/unix"
 )
 
 func TestReportOfThisMachine(t *testing.T) {

@@ -16,7 +16,8 @@ import (
 // backlog is how many connections wait to be accepted, as far as net.core.somaxconn allows.
 const backlog = 1024
 
-// After an error that passes, accepting pauses: for acceptPauseMin, then for twice that time, and so on.
+// After an error that can be the same at once, accepting pauses: for acceptPauseMin, then for twice that time, and so
+// on.
 const (
 	acceptPauseMin = 5 * time.Millisecond
 	acceptPauseMax = time.Second
@@ -70,6 +71,7 @@ func (p *proxy) accept(ctx context.Context, f *front) error {
 	defer f.socket.Close()
 	for pause := acceptPauseMin; ; {
 		c, _, err := f.socket.Accept(ctx)
+		again, wait := socketops.AcceptAgain(err)
 		switch {
 		case err == nil:
 			p.admit(f, c)
@@ -77,10 +79,12 @@ func (p *proxy) accept(ctx context.Context, f *front) error {
 		case ctx.Err() != nil:
 			p.acceptLeft(f)
 			return nil
-		case passes(err):
+		case again:
 			p.stats.failed("accept", err)
-			sleep(ctx, pause)
-			pause = min(2*pause, acceptPauseMax)
+			if wait {
+				sleep(ctx, pause)
+				pause = min(2*pause, acceptPauseMax)
+			}
 		default:
 			return fmt.Errorf("accepting at %v: %w", f.at, err)
 		}
@@ -91,23 +95,12 @@ func (p *proxy) accept(ctx context.Context, f *front) error {
 func (p *proxy) acceptLeft(f *front) {
 	for range backlog { // and not those for ever that come in meanwhile
 		c, _, err := f.socket.TryAccept()
-		if err != nil {
+		if err == nil {
+			p.admit(f, c)
+		} else if again, wait := socketops.AcceptAgain(err); !again || wait {
 			return
 		}
-		p.admit(f, c)
 	}
-}
-
-// passes reports whether an error of accept(2) is about one connection, or about what the machine has none of just now.
-func passes(err error) bool {
-	switch socketops.Classify(err) {
-	case socketops.ClassTooManyOpenSockets, socketops.ClassNoBufferSpaceAvailable, socketops.ClassAccessDenied,
-		socketops.ClassConnectionAborted, socketops.ClassConnectionReset, socketops.ClassTimedOut,
-		socketops.ClassNetworkDown, socketops.ClassNetworkUnreachable, socketops.ClassHostUnreachable,
-		socketops.ClassHostDown, socketops.ClassProtocolOption, socketops.ClassOperationNotSupported:
-		return true
-	}
-	return errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.EPROTO)
 }
 
 func sleep(ctx context.Context, d time.Duration) {

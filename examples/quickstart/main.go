@@ -1,3 +1,5 @@
+//go:build linux
+
 // Quickstart is the program of the README: three connections, six messages, one system call. It falls back to
 // sendmsg(2) requests by itself where the kernel has no bundles (before 6.10). Run it with
 //

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/internal/eintr"
 )
 
 // most is how many events are taken at a time.
@@ -97,9 +99,9 @@ func (p *Poller) Look() error {
 
 // ask asks the kernel for events, and reports whether there is anything to tell.
 func (p *Poller) ask(fd uintptr) bool {
-	for {
+	for tries := eintr.Tries(0); ; {
 		n, err := unix.EpollWait(int(fd), p.events[:], 0)
-		if err == unix.EINTR {
+		if err == unix.EINTR && tries.Again() {
 			continue
 		}
 		p.n, p.err = max(n, 0), os.NewSyscallError("epoll_wait", err)

@@ -6,7 +6,7 @@ import (
 	"iter"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // Poller is never made where there is no epoll.

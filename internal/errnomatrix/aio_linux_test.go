@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sockring/uring/internal/rawring"
+	"github.com/sockring/uring/internal/testutil"
 )
 
 // aioEntries is how many requests a context is made for.
@@ -131,12 +132,17 @@ func (e *env) getevents(ctx aioContext, minimum uintptr) string {
 	return answered(ioGetevents(ctx, minimum, aioEntries, array(e, make([]ioEvent, aioEntries)...), alloc(e, limit)))
 }
 
+// setNsec sets a field whose size depends on the processor.
+func setNsec[N ~int32 | ~int64](field *N, d time.Duration) { *field = N(d) }
+
 // geteventsNone waits for an event that does not come. The time is in nanoseconds alone, of which there may be more
 // than a second has.
 func (e *env) geteventsNone(d time.Duration) string {
 	e.Helper()
 	ctx, began := e.context(), time.Now()
-	answer := answered(ioGetevents(ctx, 1, 1, alloc(e, ioEvent{}), alloc(e, unix.Timespec{Nsec: d.Nanoseconds()})))
+	limit := unix.Timespec{}
+	setNsec(&limit.Nsec, d)
+	answer := answered(ioGetevents(ctx, 1, 1, alloc(e, ioEvent{}), alloc(e, limit)))
 	require.GreaterOrEqual(e, time.Since(began), d)
 	return answer
 }
@@ -242,7 +248,7 @@ func readBlockingOnce(e *env) (answer string, interrupted bool) {
 		submitted <- answered(ioSubmit(ctx, 1, request))
 	}()
 	id := <-thread
-	for !sleepsIn(e, id, unix.SYS_IO_SUBMIT) {
+	for !testutil.SleepsIn(e, id, unix.SYS_IO_SUBMIT) {
 		select {
 		case answer := <-submitted:
 			return answer, answer == "ok(1)" && readResult(e, ctx) == -int64(unix.EINTR)
@@ -266,19 +272,4 @@ func readResult(e *env, ctx aioContext) int64 {
 	event := alloc(e, ioEvent{})
 	require.Equal(e, "ok(1)", answered(ioGetevents(ctx, 1, 1, event, nil)))
 	return event.res
-}
-
-// sleepsIn reports whether a thread of this process is asleep in the system call with the given number.
-func sleepsIn(e *env, thread, number int) bool {
-	e.Helper()
-	path := fmt.Sprintf("/proc/self/task/%d/", thread)
-	stat, err := os.ReadFile(path + "stat")
-	require.NoError(e, err)
-	// The state follows the name, which is in parentheses.
-	if !strings.HasPrefix(string(stat[strings.LastIndexByte(string(stat), ')')+1:]), " S ") {
-		return false
-	}
-	call, err := os.ReadFile(path + "syscall")
-	require.NoError(e, err)
-	return strings.HasPrefix(string(call), strconv.Itoa(number)+" ")
 }

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -39,7 +40,7 @@ func tryLiburing(p *prober) error {
 	if ret := r.Wait(1, cring.Timespec{Sec: int64(attemptPatience / time.Second)}); ret < 0 {
 		return answeredCall("io_uring_submit_and_wait", unix.Errno(-ret))
 	}
-	if done := *r.CQTail - *r.CQHead; done != 1 {
+	if done := atomic.LoadUint32(r.CQTail) - *r.CQHead; done != 1 {
 		return fmt.Errorf("%d completions of one request", done)
 	}
 	return nil

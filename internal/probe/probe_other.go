@@ -5,7 +5,7 @@ package probe
 import (
 	"runtime"
 
-	"golang.org/x/sys/unix"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // Run finds io_uring and Linux AIO missing: this is not Linux.

@@ -105,7 +105,7 @@ func requireOpen(t *testing.T, r Result, cause error) {
 
 // TestKernelHasWhatItsVersionPromises holds the attempts to the table of first kernels: one that fails on a newer
 // kernel is an attempt that does not do what it should.
-func TestKernelHasWhatItsVersionPromises(t *testing.T) {
+func TestKernelHasWhatItsVersionPromises(t *testing.T) { // SPEC E17, E33
 	major, minor := testutil.KernelVersion()
 	for _, r := range run(t) {
 		var refusal *Refusal

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/sys/unix"
+	"github.com/sockring/uring/internal/unix"
 )
 
 // Engine is what moves the bytes of a queue, as those see it that put something in.

@@ -6,7 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/internal/unix"
 )
 
 // testedEngine sends all of a queue when it is asked for room, or fails.

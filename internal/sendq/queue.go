@@ -40,6 +40,7 @@ type Queue struct {
 
 	finished  fifo[finished] // buffers handed over that are not needed any more and await their release
 	releasing bool           // releases are being called
+	held      bool           // they are not to be called now
 
 	err error // why the queue failed
 }

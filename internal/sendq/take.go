@@ -2,7 +2,9 @@ package sendq
 
 import (
 	"fmt"
+	"iter"
 	"os"
+	"slices"
 )
 
 // Loss is what Fail dropped.
@@ -129,14 +131,44 @@ func (q *Queue) countMessages() {
 	}
 }
 
+// Hold has releases that become due wait for Unhold. What cannot be left half done by a release that panics is done
+// in between.
+func (q *Queue) Hold() { q.held = true }
+
+// Unhold calls the releases that became due since Hold.
+func (q *Queue) Unhold() {
+	q.held = false
+	q.callReleases()
+}
+
+// HoldAll has the releases of all queues wait, and returns what calls those that are due, whatever one of them does.
+func HoldAll(queues iter.Seq[*Queue]) (unhold func()) {
+	held := slices.Collect(queues)
+	for _, q := range held {
+		q.Hold()
+	}
+	return func() { unholdAll(held) }
+}
+
+func unholdAll(held []*Queue) {
+	if len(held) == 0 {
+		return
+	}
+	defer unholdAll(held[1:])
+	held[0].Unhold()
+}
+
 // callReleases calls the releases that are due. One that calls Sent or Fail in turn only adds to them:
-// the outermost call goes on in order.
+// the outermost call goes on in order. Where one panics or ends the goroutine, the others are called all the same.
 func (q *Queue) callReleases() {
-	if q.releasing || q.finished.len() == 0 {
+	if q.releasing || q.held || q.finished.len() == 0 {
 		return
 	}
 	q.releasing = true
-	defer func() { q.releasing = false }()
+	defer func() {
+		q.releasing = false
+		q.callReleases()
+	}()
 	for q.finished.len() > 0 {
 		f := q.finished.pop()
 		f.release(f.sent, f.err)

@@ -15,7 +15,7 @@ import (
 const childVariable = "URING_TEST_CHILD"
 
 // childTimeout is the -test.timeout of a child: one that hangs ends itself and prints its stacks.
-const childTimeout = "2m"
+const childTimeout = "5m"
 
 // Child is what a process started by ReExec left behind.
 type Child struct {
@@ -41,13 +41,15 @@ func InChild() bool { return os.Getenv(childVariable) != "" }
 // that the child gives when that skipped it.
 func ReExec(t testing.TB, name string, env ...string) Child {
 	t.Helper()
-	if InChild() {
-		t.Fatal("testutil: ReExec in a child that ReExec started")
-	}
-	cmd := exec.Command(os.Args[0], "-test.v", "-test.timeout="+childTimeout, "-test.run="+patternOf(name))
-	// The race detector would make every child linger for a second in case a race comes late.
-	cmd.Env = append(os.Environ(), childVariable+"="+name, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
-	cmd.Env = append(cmd.Env, env...)
+	return ReExecAs(t, name, func(*exec.Cmd) {}, env...)
+}
+
+// ReExecAs is ReExec of a child that is started in another way: in namespaces or a control group of its own, or by
+// another program. change is given the command before it is started.
+func ReExecAs(t testing.TB, name string, change func(*exec.Cmd), env ...string) Child {
+	t.Helper()
+	cmd := ChildCommand(t, name, env...)
+	change(cmd)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -60,6 +62,22 @@ func ReExec(t testing.TB, name string, env ...string) Child {
 		t.Skipf("%s", reason)
 	}
 	return Child{Output: string(out), ExitCode: cmd.ProcessState.ExitCode()}
+}
+
+// ChildCommand is the command of a child as ReExec starts it, for tests that do something to the child while it runs.
+func ChildCommand(t testing.TB, name string, env ...string) *exec.Cmd {
+	t.Helper()
+	if InChild() {
+		t.Fatal("testutil: ReExec in a child that ReExec started")
+	}
+	cmd := exec.Command(os.Args[0], "-test.v", "-test.timeout="+childTimeout, "-test.run="+patternOf(name))
+	if testing.Short() {
+		cmd.Args = append(cmd.Args, "-test.short")
+	}
+	// The race detector would make every child linger for a second in case a race comes late.
+	cmd.Env = append(os.Environ(), childVariable+"="+name, "GORACE=atexit_sleep_ms=0 "+os.Getenv("GORACE"))
+	cmd.Env = append(cmd.Env, env...)
+	return cmd
 }
 
 // patternOf returns the -test.run pattern that selects the test called name only.
@@ -86,5 +104,6 @@ func skippedTest(output, name string) string {
 	before := output[:skipped[0]]
 	before = before[strings.LastIndex(before, "=== RUN "):]
 	_, logged, _ := strings.Cut(before, "\n")
+	logged, _, _ = strings.Cut(logged, "--- ") // the tests that a subtest is part of end before it
 	return testevent.SkipReason(strings.SplitAfter(strings.TrimSpace(logged), "\n"))
 }

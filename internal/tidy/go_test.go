@@ -1,10 +1,14 @@
 package tidy
 
 import (
+	"bytes"
 	"fmt"
 	"go/ast"
+	"go/build"
 	"go/parser"
 	"go/token"
+	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -14,15 +18,16 @@ const (
 	testFunctionLinesMax = 100
 )
 
-// cgoDirs are where C may be imported: the shim, and the peer in C that the benchmark compares with.
-var cgoDirs = []string{"cring/", "examples/bundlebench/"}
+// cgoDirs are where C may be imported: the shim, the C that its tests compare it and share rings with, and the peer in
+// C that the benchmark compares with.
+var cgoDirs = []string{"cring/", "internal/cprep/", "internal/ctest/", "examples/bundlebench/"}
 
 // runtimeImports are the modules that the library may need at run time. The examples, the tools and the adapter to
 // Prometheus, modules of their own, may need others, and so may what only tests import.
 var (
 	runtimeImports = []string{"github.com/sockring/uring", "golang.org/x/sys/"}
 	otherNeedsDirs = []string{
-		"examples/", "tools/", "bench/", "kerneltest/", "internal/sendertest/", "socketops/prometheus/",
+		"examples/", "scripts/tools/", "bench/", "kerneltest/", "internal/sendertest/", "socketops/prometheus/",
 	}
 )
 
@@ -36,6 +41,7 @@ func checkGo(path string, content []byte) []problem {
 	line := func(pos token.Pos) int { return files.Position(pos).Line }
 
 	problems := checkImports(path, file, line)
+	problems = append(problems, checkPortable(path, content, file, line)...)
 	problems = append(problems, checkFunctionLength(path, file, line)...)
 	return append(problems, checkUnsafe(path, file, line)...)
 }
@@ -52,6 +58,28 @@ func checkImports(path string, file *ast.File, line func(token.Pos) int) []probl
 			problems = append(problems, problem{line(spec.Pos()), text})
 		case outside && !isTest(path) && !hasPrefix(path, otherNeedsDirs):
 			problems = append(problems, problem{line(spec.Pos()), "the library may not depend on " + name})
+		}
+	}
+	return problems
+}
+
+// checkPortable holds that what other systems build as well takes the names of the system from internal/unix:
+// golang.org/x/sys/unix has none on Windows. The kernel matrix runs on Linux alone.
+func checkPortable(path string, content []byte, file *ast.File, line func(token.Pos) int) []problem {
+	if hasPrefix(path, []string{"kerneltest/", "scripts/tools/"}) {
+		return nil
+	}
+	other := build.Default
+	other.GOOS, other.GOARCH, other.CgoEnabled = "windows", "amd64", false
+	other.OpenFile = func(string) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(content)), nil }
+	if built, err := other.MatchFile(filepath.Split(path)); err != nil || !built {
+		return nil
+	}
+	var problems []problem
+	for _, spec := range file.Imports {
+		if spec.Path.Value == `"golang.org/x/sys/unix"` {
+			text := "golang.org/x/sys/unix in a file that every system builds: use internal/unix"
+			problems = append(problems, problem{line(spec.Pos()), text})
 		}
 	}
 	return problems

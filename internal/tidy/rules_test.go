@@ -24,16 +24,20 @@ func TestTextRules(t *testing.T) {
 	})
 }
 
-func TestImportRules(t *testing.T) {
+func TestImportRules(t *testing.T) { // found 40
 	imports := func(name string) string { return "package p\n\nimport _ \"" + name + "\"\n" }
 	checkRules(t, []rule{
 		{"C in the shim", "cring/a.go", imports("C"), ""},
+		{"C for tests", "internal/ctest/a.go", imports("C"), ""},
 		{"C elsewhere", "a.go", imports("C"), "C is imported outside of cring/"},
 		{"dependency", "a.go", imports("example.org/x"), "may not depend on example.org/x"},
 		{"dependency of an example", "examples/a.go", imports("example.org/x"), ""},
 		{"dependency of an adapter", "socketops/prometheus/a.go", imports("example.org/x"), ""},
 		{"dependency of a test", "a_test.go", imports("example.org/x"), ""},
-		{"dependency that is allowed", "a.go", imports("golang.org/x/sys/unix"), ""},
+		{"dependency that is allowed", "a_linux.go", imports("golang.org/x/sys/unix"), ""},
+		{"dependency by a tag", "a.go", "//go:build linux\n\n" + imports("golang.org/x/sys/unix"), ""},
+		{"Unix in what all build", "a.go", imports("golang.org/x/sys/unix"), "use internal/unix"},
+		{"Unix of our own", "a.go", imports("github.com/sockring/uring/internal/unix"), ""},
 	})
 }
 

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sockring/uring/kerneltest/internal/arch"
 	"github.com/sockring/uring/kerneltest/internal/image"
 	"github.com/sockring/uring/kerneltest/internal/result"
 )
@@ -152,7 +153,7 @@ func prepare(ctx context.Context, o options) (r *runner, outside string, err err
 	if err != nil {
 		return nil, "", err
 	}
-	listed, err := image.Packages(ctx, root, strings.Fields(o.packages))
+	listed, err := image.Packages(ctx, root, arch.Host, strings.Fields(o.packages))
 	if err != nil {
 		return nil, "", err
 	}
@@ -162,7 +163,7 @@ func prepare(ctx context.Context, o options) (r *runner, outside string, err err
 		r.packages = append(r.packages, p.Path)
 	}
 	probe, err := makeTree(ctx, image.Options{
-		Root: root, Dir: r.tree, Packages: packages, Run: o.run, Timeout: o.timeout,
+		Root: root, Dir: r.tree, Arch: arch.Host, Packages: packages, Run: o.run, Timeout: o.timeout,
 	})
 	if err != nil {
 		return nil, "", err

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/sockring/uring/internal/testutil"
 	"github.com/sockring/uring/kerneltest/internal/wire"
 )
 
@@ -68,6 +69,7 @@ func work(out *port) error {
 		out.send(wire.Message{Kind: wire.Absent, Data: absent})
 		return nil
 	}
+	env = append(env, testutil.MachineVariable+"="+testutil.OwnMachine)
 	return carryOut(plan, out, wire.ProbePath, env)
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 
@@ -11,6 +12,15 @@ import (
 
 	"github.com/sockring/uring/kerneltest/internal/wire"
 )
+
+// portName is the serial port for messages. The kernel's log has the first one, which on arm64 is of another kind than
+// this one and has a name of its own.
+func portName() string {
+	if runtime.GOARCH == "arm64" {
+		return "/dev/ttyS0"
+	}
+	return "/dev/ttyS1"
+}
 
 // port is the serial port to the host.
 type port struct {
@@ -20,18 +30,18 @@ type port struct {
 
 // openPort opens the port and takes the terminal out of it: nothing is echoed, translated or taken for a key.
 func openPort() (*port, error) {
-	file, err := os.OpenFile(wire.Port, os.O_RDWR|unix.O_NOCTTY, 0)
+	file, err := os.OpenFile(portName(), os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
 		return nil, err
 	}
 	settings, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", wire.Port, os.NewSyscallError("TCGETS", err))
+		return nil, fmt.Errorf("%s: %w", portName(), os.NewSyscallError("TCGETS", err))
 	}
 	settings.Iflag, settings.Oflag, settings.Lflag = 0, 0, 0
 	settings.Cflag = unix.CS8 | unix.CREAD | unix.CLOCAL | unix.B115200
 	if err := unix.IoctlSetTermios(int(file.Fd()), unix.TCSETS, settings); err != nil {
-		return nil, fmt.Errorf("%s: %w", wire.Port, os.NewSyscallError("TCSETS", err))
+		return nil, fmt.Errorf("%s: %w", portName(), os.NewSyscallError("TCSETS", err))
 	}
 	return &port{file: file}, nil
 }

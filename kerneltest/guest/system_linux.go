@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
@@ -18,6 +19,7 @@ var mounts = []struct{ kind, target, options string }{
 	{"devpts", "/dev/pts", ""},
 	{"tmpfs", "/dev/shm", ""},
 	{"tmpfs", "/tmp", "mode=1777"},
+	{"cgroup2", "/sys/fs/cgroup", ""},
 }
 
 func mountAll() error {
@@ -52,6 +54,9 @@ func prepare() error {
 	if err := loopbackUp(); err != nil {
 		return err
 	}
+	if err := loadModules(); err != nil {
+		return err
+	}
 	if out, err := exec.Command(wire.BusyboxPath, "--install", "-s", "/bin").CombinedOutput(); err != nil {
 		return fmt.Errorf("busybox: %w: %s", err, out)
 	}
@@ -61,6 +66,33 @@ func prepare() error {
 		return os.NewSyscallError("setrlimit", err)
 	}
 	return nil
+}
+
+// loadModules loads the modules that the image has for this kernel.
+func loadModules() error {
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return os.NewSyscallError("uname", err)
+	}
+	files, err := filepath.Glob(filepath.Join(wire.ModulesPath, unix.ByteSliceToString(name.Release[:]), "*.ko"))
+	if err != nil {
+		return err
+	}
+	for _, file := range files { // sorted
+		if err := loadModule(file); err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	return nil
+}
+
+func loadModule(file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return os.NewSyscallError("finit_module", unix.FinitModule(int(f.Fd()), "", 0))
 }
 
 // loopbackUp does what "ip link set lo up" does.

@@ -5,6 +5,7 @@ package conformance
 import (
 	"context"
 	"errors"
+	"math"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -35,7 +36,7 @@ func nOrderOfErrors(t *T) { // N55
 		errOf(s.SendvTo(ended, nil, unknown, socketops.Addr{})), errOf(s.ConnectData(ended, socketops.Addr{}, nil)),
 		errOf(s.OptionInt(0, 0)), errOf(s.IOControl(socketops.IOControlFIONBIO, nil, nil)),
 		s.Connect(ended, socketops.Addr{}), s.ConnectAny(ended, nil), s.Bind(socketops.Addr{}), s.Shutdown(99),
-		s.SetOptionInt(0, 0, 0), s.SetOptionInt(socketops.LevelSocket, socketops.OptKeepAlive, 1<<40),
+		s.SetOptionInt(0, 0, 0), s.SetOptionInt(socketops.LevelSocket, socketops.OptKeepAlive, math.MaxInt),
 		s.SetOptionBytes(0, 0, nil), s.SetRawOption(0, 0, nil), s.SetReadTimeout(-1), s.SetDualMode(true),
 		s.SetLinger(socketops.Linger{Enabled: true, Seconds: -1}), s.JoinGroup4(socketops.MulticastGroup4{}),
 		s.JoinGroup6(socketops.MulticastGroup6{}), s.SetMulticastInterface4(-1), s.SetMulticastInterface6(-1),

@@ -34,6 +34,7 @@ func engine(t *testing.T, n int) *socketops.Engine {
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
 	a, b, err := e.SocketPair(unix.SOCK_STREAM)
 	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.Close()) }) // one that nobody holds would be closed by the collector
 	_, err = a.Send(t.Context(), make([]byte, n), 0)
 	require.NoError(t, err)
 	_, err = b.Recv(t.Context(), make([]byte, n), 0)

@@ -4,7 +4,7 @@ go 1.24.0
 
 require (
 	github.com/prometheus/client_golang v1.23.2
-	github.com/sockring/uring v0.0.0
+	github.com/sockring/uring v0.1.0
 	github.com/stretchr/testify v1.11.1
 	golang.org/x/sys v0.41.0
 )
@@ -24,5 +24,3 @@ require (
 	google.golang.org/protobuf v1.36.8 // indirect
 	gopkg.in/yaml.v3 v3.0.1 // indirect
 )
-
-replace github.com/sockring/uring => ../../

@@ -3,7 +3,7 @@
 package climit
 
 /*
-#cgo pkg-config: liburing
+#cgo LDFLAGS: -luring
 #cgo CFLAGS: -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra
 #include "limit.h"
 */

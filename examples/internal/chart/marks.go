@@ -10,6 +10,13 @@ import (
 	"github.com/sockring/uring/examples/internal/stats"
 )
 
+// Measures of marks, in points.
+const (
+	dotRadius  = 3.5
+	endHalfBar = 2.5 // of an end of a whisker on a bar
+	endHalfDot = 4.5 // of one with a dot, which hides what is shorter
+)
+
 // marks draws the figures of a series, one for each place: a bar from the base line to the median, or a dot on it, and
 // a whisker from the least to the greatest value.
 type marks struct {
@@ -23,7 +30,6 @@ type marks struct {
 // Plot implements plot.Plotter.
 func (m *marks) Plot(c draw.Canvas, p *plot.Plot) {
 	trX, trY := p.Transforms(&c)
-	whisker := draw.LineStyle{Color: colorOf(paintInk), Width: vg.Points(0.7)}
 	for i, f := range m.figures {
 		if f == nil {
 			continue
@@ -37,12 +43,29 @@ func (m *marks) Plot(c draw.Canvas, p *plot.Plot) {
 			})
 		}
 		if f.Max > f.Min {
-			c.StrokeLine2(whisker, x, trY(f.Min), x, trY(f.Max))
+			m.whisker(c, x, trY(f.Min), trY(f.Max))
 		}
 		if m.base == 0 {
 			c.DrawGlyph(draw.GlyphStyle{
-				Color: colorOf(m.paint), Radius: vg.Points(3.2), Shape: draw.CircleGlyph{},
+				Color: colorOf(m.paint), Radius: vg.Points(dotRadius), Shape: draw.CircleGlyph{},
 			}, vg.Point{X: x, Y: y})
+		}
+	}
+}
+
+// whisker draws a line with an end across it at each end. A lighter one below it sets it off from any bar.
+func (m *marks) whisker(c draw.Canvas, x, low, high vg.Length) {
+	end := vg.Points(endHalfBar)
+	if m.base == 0 {
+		end = endHalfDot
+	}
+	for _, style := range []draw.LineStyle{
+		{Color: colorOf(paintCard), Width: vg.Points(3)},
+		{Color: colorOf(paintInk), Width: vg.Points(1.2)},
+	} {
+		c.StrokeLine2(style, x, low, x, high)
+		for _, y := range []vg.Length{low, high} {
+			c.StrokeLine2(style, x-end, y, x+end, y)
 		}
 	}
 }

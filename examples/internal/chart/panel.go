@@ -11,8 +11,8 @@ import (
 	"github.com/sockring/uring/examples/internal/stats"
 )
 
-// Panel is one chart of a picture: in each place a mark for each series. All axes are logarithmic: half and double are
-// as far from even.
+// Panel is one respect in which a picture shows its series: a chart, or as many below each other as it takes for all
+// places. All axes are logarithmic: half and double are as far from even.
 type Panel struct {
 	Title  string
 	Hint   string               // how to read it
@@ -23,62 +23,80 @@ type Panel struct {
 	Figures [][]*stats.Figure
 }
 
-// plot draws the panel, or returns nil if no series has a figure for it.
-func (p Panel) plot(pic *Picture) *plot.Plot {
-	chart := plot.New()
-	chart.BackgroundColor = nil
-	drawn := 0
-	least, greatest := math.Inf(1), math.Inf(-1)
-	var all []plot.Plotter
-	for i, series := range pic.Series {
-		m := &marks{
-			paint: paintSeries + series.Colour%(len(paints)-paintSeries), base: p.Base,
-			figures: make([]*stats.Figure, len(pic.Places)),
-			at:      (float64(i)+0.5)/float64(len(pic.Series))*0.76 - 0.38, width: 0.7 / float64(len(pic.Series)),
-		}
-		for j, f := range p.Figures[i] {
-			if positive(f) {
-				m.figures[j] = f
-				drawn++
-			}
-		}
-		_, _, ymin, ymax := m.DataRange()
-		least, greatest = min(least, ymin), max(greatest, ymax)
-		all = append(all, m)
-	}
-	if drawn == 0 {
+// plots draws the panel: a chart for each row of places, all with the same axis. There is none if no series has a
+// figure.
+func (p Panel) plots(pic *Picture, perRow int) []*plot.Plot {
+	ticks := p.ticks()
+	if ticks == nil {
 		return nil
 	}
-	ticks := ticksFor(least, greatest, p.Base > 0)
-	for _, t := range ticks {
-		chart.Add(rule(t, len(pic.Places), t == p.Base))
+	var charts []*plot.Plot
+	for from := 0; from < len(pic.Places); from += perRow {
+		chart := plot.New()
+		chart.BackgroundColor = nil
+		for _, t := range ticks {
+			chart.Add(rule(t, perRow, t == p.Base))
+		}
+		to := min(from+perRow, len(pic.Places))
+		for i, series := range pic.Series {
+			chart.Add(&marks{
+				paint: paintSeries + series.Colour%(len(paints)-paintSeries), base: p.Base,
+				figures: positives(p.Figures[i][from:to]),
+				at:      (float64(i)+0.5)/float64(len(pic.Series))*0.76 - 0.38, width: 0.7 / float64(len(pic.Series)),
+			})
+		}
+		p.axes(chart, pic.Places[from:to], perRow, ticks)
+		charts = append(charts, chart)
 	}
-	chart.Add(all...)
-	p.axes(chart, pic, ticks)
-	return chart
+	return charts
 }
 
-// positive reports whether a figure can be shown on a logarithmic axis.
-func positive(f *stats.Figure) bool {
-	return f != nil && f.Min > 0
+// ticks are those of a range that has all figures in it, or nil if there are none.
+func (p Panel) ticks() []float64 {
+	drawn, least, greatest := false, math.Inf(1), math.Inf(-1)
+	for _, figures := range p.Figures {
+		for _, f := range positives(figures) {
+			if f != nil {
+				drawn, least, greatest = true, min(least, f.Min), max(greatest, f.Max)
+			}
+		}
+	}
+	if !drawn {
+		return nil
+	}
+	if p.Base > 0 {
+		least, greatest = min(least, p.Base), max(greatest, p.Base)
+	}
+	return ticksFor(least, greatest, p.Base > 0)
 }
 
-func (p Panel) axes(chart *plot.Plot, pic *Picture, ticks []float64) {
+// positives leaves out the figures that cannot be shown on a logarithmic axis.
+func positives(figures []*stats.Figure) []*stats.Figure {
+	shown := make([]*stats.Figure, len(figures))
+	for i, f := range figures {
+		if f != nil && f.Min > 0 {
+			shown[i] = f
+		}
+	}
+	return shown
+}
+
+func (p Panel) axes(chart *plot.Plot, places []string, perRow int, ticks []float64) {
 	chart.X.LineStyle.Width, chart.Y.LineStyle.Width = 0, 0
 	chart.X.Tick.LineStyle.Width, chart.Y.Tick.LineStyle.Width = 0, 0
-	chart.X.Tick.Label = textStyle(9, paintInk, false)
+	chart.X.Tick.Label = textStyle(textSize, paintInk, false)
 	chart.X.Tick.Label.YAlign = text.YTop
 	chart.X.Tick.Label.XAlign = text.XCenter
-	chart.Y.Tick.Label = textStyle(9, paintMuted, false)
+	chart.Y.Tick.Label = textStyle(textSize, paintMuted, false)
 	chart.Y.Tick.Label.YAlign = text.YCenter
 	chart.Y.Tick.Label.XAlign = text.XRight
-	chart.X.Min, chart.X.Max = -0.5, float64(len(pic.Places))-0.5
+	chart.X.Min, chart.X.Max = -0.5, float64(perRow)-0.5
 	chart.Y.Min, chart.Y.Max = ticks[0], ticks[len(ticks)-1]
 	chart.Y.Scale = plot.LogScale{}
 	chart.X.Padding, chart.Y.Padding = vg.Points(4), 0
 
 	var x, y plot.ConstantTicks
-	for i, place := range pic.Places {
+	for i, place := range places {
 		x = append(x, plot.Tick{Value: float64(i), Label: place})
 	}
 	for _, t := range ticks {
@@ -100,20 +118,35 @@ func rule(at float64, places int, strong bool) plot.Plotter {
 	return line
 }
 
+// ticksMax is how many labels an axis has room for.
+const ticksMax = 9
+
 // ticksFor chooses ticks that enclose the range: powers of two for ratios, of ten for the rest, more of
-// them where the range is short.
+// them where the range is short, and fewer where it is long.
 func ticksFor(least, greatest float64, ratios bool) []float64 {
-	steps := []float64{1}
+	if least == greatest { // which is no range: an axis has two ends
+		least, greatest = least/1.01, greatest*1.01
+	}
+	factor, steps := 10.0, []float64{1}
+	if ratios {
+		factor = 2
+	}
 	switch span := greatest / least; {
 	case ratios && span < 3:
 		steps = []float64{1, 1.25, 1.5}
 	case !ratios && span < 50:
 		steps = []float64{1, 2, 5}
 	}
-	factor := 10.0
-	if ratios {
-		factor = 2
+	for power := 1.0; ; power++ {
+		if ticks := ticksOf(least, greatest, math.Pow(factor, power), steps); len(ticks) <= ticksMax {
+			return ticks
+		}
+		steps = steps[:1]
 	}
+}
+
+// ticksOf returns the powers of factor, each by every step, that enclose the range.
+func ticksOf(least, greatest, factor float64, steps []float64) []float64 {
 	var ticks []float64
 	for e := math.Floor(math.Log(least)/math.Log(factor)) - 1; len(ticks) == 0 || ticks[len(ticks)-1] < greatest; e++ {
 		for _, s := range steps {

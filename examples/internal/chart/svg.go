@@ -15,23 +15,31 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// Measures of the picture, in points.
+// Measures of the picture, in points. It is as wide as the screen of a telephone has pixels, where its text is as large
+// as that around it; on wider ones it is enlarged, or has room beside it.
 const (
-	headHeight  = 88
-	panelHeight = 244
-	titleHeight = 50 // from the labels below one chart to the next chart
-	placeWidth  = 96
-	widthMin    = 760
-	margin      = 16
+	pictureWidth = 375
+	margin       = 12
+	textSize     = 12 // the least
+	lineHeight   = 15
+	chartHeight  = 196
+	titleHeight  = 48 // from the labels below one chart to the next chart
+)
+
+// Measures that say how many places stand next to each other.
+const (
+	axisWidth = 56 // at least what the labels of any axis take
+	labelGap  = 8  // between the labels of two places
+	markWidth = 9  // of each series in a place, at the least
 )
 
 // Picture is panels below each other under a head, all with the same places and series.
 type Picture struct {
 	Title  string
-	Lines  [2]string // what stands below the title
-	Series []Series  // in the order of the legend
-	Places []string  // labels below the charts
-	Panels []Panel   // those that have figures are drawn
+	Lines  []string // what stands below the title
+	Series []Series // in the order of the legend
+	Places []string // labels below the charts
+	Panels []Panel  // those that have figures are drawn
 }
 
 // Series is what has a mark in each place.
@@ -52,66 +60,56 @@ func (pic *Picture) Write(w io.Writer) error {
 
 // Element returns the picture as an svg element, for a page.
 func (pic *Picture) Element() (string, error) {
-	var drawn []Panel
+	var panels []Panel // that of each chart
 	var charts [][]*plot.Plot
 	for _, p := range pic.Panels {
-		if chart := p.plot(pic); chart != nil {
-			drawn, charts = append(drawn, p), append(charts, []*plot.Plot{chart})
+		for _, chart := range p.plots(pic, pic.perRow()) {
+			panels, charts = append(panels, p), append(charts, []*plot.Plot{chart})
 		}
 	}
-	width := vg.Points(max(widthMin, float64(placeWidth*len(pic.Places)+2*margin+60)))
-	height := vg.Points(float64(headHeight + panelHeight*len(charts) + margin))
-	canvas := vgsvg.New(width, height)
+	head := pic.head()
+	height := head.height + vg.Points(float64((chartHeight+titleHeight)*len(charts)+margin))
+	canvas := vgsvg.New(pictureWidth, height)
 	page := draw.New(canvas)
 	page.SetColor(colorOf(paintCard))
 	page.Fill(page.Rectangle.Path())
-	pic.head(page)
+	head.draw(page)
 	if len(charts) > 0 {
-		body := draw.Crop(page, margin, -margin, margin, -headHeight)
+		body := draw.Crop(page, margin, -margin, margin, -head.height)
 		tiles := draw.Tiles{Cols: 1, Rows: len(charts), PadTop: titleHeight, PadY: titleHeight}
 		for i, row := range plot.Align(charts, tiles, body) {
 			charts[i][0].Draw(row[0])
-			drawn[i].heading(page, row[0].Max.Y)
+			panels[i].heading(page, row[0].Max.Y)
 		}
 	}
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
 		return "", err
 	}
-	return dress(b.String(), width, height), nil
+	return dress(b.String(), pictureWidth, height), nil
+}
+
+// perRow is how many places stand next to each other: as many as their labels and marks have room for, and as many in
+// each row.
+func (pic *Picture) perRow() int {
+	style := textStyle(textSize, paintInk, false)
+	wide := vg.Points(float64(markWidth * len(pic.Series)))
+	for _, place := range pic.Places {
+		for line := range strings.SplitSeq(place, "\n") {
+			wide = max(wide, style.Width(line)+labelGap)
+		}
+	}
+	most := max(1, int((pictureWidth-2*margin-axisWidth)/wide))
+	rows := (len(pic.Places) + most - 1) / most
+	return (len(pic.Places) + rows - 1) / max(rows, 1)
 }
 
 // heading draws the panel's title above a chart that ends at top.
 func (p Panel) heading(page draw.Canvas, top vg.Length) {
-	at := vg.Point{X: page.Min.X + margin, Y: top + vg.Points(20)}
-	page.FillText(textStyle(11, paintInk, true), at, p.Title)
-	at.Y -= vg.Points(12)
-	page.FillText(textStyle(9, paintMuted, false), at, p.Hint)
-}
-
-// head draws what stands above the charts: title, lines and legend.
-func (pic *Picture) head(page draw.Canvas) {
-	left, top := page.Min.X+margin, page.Max.Y-margin
-	line := func(size float64, paint int, bold bool, down float64, txt string) {
-		style := textStyle(size, paint, bold)
-		style.YAlign = text.YTop
-		page.FillText(style, vg.Point{X: left, Y: top - vg.Points(down)}, txt)
-	}
-	line(15, paintInk, true, 0, pic.Title)
-	line(9, paintMuted, false, 21, pic.Lines[0])
-	line(9, paintMuted, false, 33, pic.Lines[1])
-
-	x, y := left, top-vg.Points(64)
-	style := textStyle(10, paintInk, false)
-	for _, series := range pic.Series {
-		const box = 9
-		page.FillPolygon(colorOf(paintSeries+series.Colour%(len(paints)-paintSeries)), []vg.Point{
-			{X: x, Y: y}, {X: x + box, Y: y}, {X: x + box, Y: y + box}, {X: x, Y: y + box},
-		})
-		page.FillText(style, vg.Point{X: x + box + 5, Y: y + 0.5}, series.Name)
-		// A browser may have another font than the one that widths are taken from.
-		x += box + 5 + 1.2*style.Width(series.Name) + 14
-	}
+	at := vg.Point{X: page.Min.X + margin, Y: top + vg.Points(25)}
+	page.FillText(textStyle(13, paintInk, true), at, p.Title)
+	at.Y -= lineHeight
+	page.FillText(textStyle(textSize, paintMuted, false), at, p.Hint)
 }
 
 func textStyle(size float64, paint int, bold bool) text.Style {

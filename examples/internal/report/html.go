@@ -19,13 +19,13 @@ var page = template.Must(template.New("page").Parse(pageSource))
 // The data of the page.
 type (
 	pageData struct {
-		How, When, Command string
-		Picture            template.HTML
-		Notes              []note
-		Comparisons        []pageComparison
-		Columns            []string
-		Sections           []pageSection
-		Facts              []pageFact
+		How, Words, When, Command string
+		Picture                   template.HTML
+		Notes                     []note
+		Comparisons               []pageComparison
+		Columns                   []string
+		Sections                  []pageSection
+		Facts                     []pageFact
 	}
 	pageComparison struct {
 		Title string
@@ -36,7 +36,7 @@ type (
 		Shape string
 		Cells []pageRatio
 	}
-	pageRatio struct{ Ratio, Verdict, Class string }
+	pageRatio struct{ Ratio, Spread, Word, Class string }
 
 	pageSection struct {
 		Title string
@@ -57,7 +57,7 @@ func (r *Report) HTML(w io.Writer) error {
 		return err
 	}
 	data := pageData{
-		How: r.howLine(), When: r.Facts.When.UTC().Format("2 January 2006, 15:04 UTC"), Command: r.Command,
+		How: r.howLine(), Words: wordsLine, When: r.Facts.When.UTC().Format("2 January 2006, 15:04 UTC"), Command: r.Command,
 		Picture: template.HTML(picture), // our own drawing, in which the plotting library escapes all text
 		Notes:   r.notes(), Facts: r.pageFacts(),
 	}
@@ -76,21 +76,25 @@ func (r *Report) HTML(w io.Writer) error {
 }
 
 func (r *Report) pageComparison(c comparison, modes []string) pageComparison {
-	p := pageComparison{Title: c.title, Modes: modes}
+	p := pageComparison{Title: fmt.Sprintf("%s as a multiple of %s's", c.what, c.base), Modes: modes}
 	for _, s := range r.Sections {
 		line := pageLine{Shape: s.Shape.String()}
 		for _, mode := range modes {
-			cells := c.cells(s.row(mode))
-			line.Cells = append(line.Cells, pageRatio{cells[0], cells[1], class(cells[1])})
+			cell := pageRatio{Ratio: "-"}
+			if ratio := c.of(s.row(mode)); ratio != nil {
+				cells := c.cells(ratio)
+				cell = pageRatio{cells[0], cells[1], cells[2], class(cells[2])}
+			}
+			line.Cells = append(line.Cells, cell)
 		}
 		p.Lines = append(p.Lines, line)
 	}
 	return p
 }
 
-// class colours a verdict.
-func class(verdict string) string {
-	switch verdict {
+// class colours a word.
+func class(word string) string {
+	switch word {
 	case faster, cheaper:
 		return "good"
 	case slower, dearer:

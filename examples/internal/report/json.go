@@ -3,8 +3,11 @@ package report
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"math"
+	"slices"
 
+	"github.com/sockring/uring/examples/internal/bench"
 	"github.com/sockring/uring/examples/internal/stats"
 )
 
@@ -29,6 +32,20 @@ type jsonResult struct {
 	SyscallsPerMsg *stats.Figure `json:"syscalls_per_msg"`
 	OfWritev       *stats.Figure `json:"of_writev"`
 	OfLimit        *stats.Figure `json:"of_limit"`
+	CPUOfWritev    *stats.Figure `json:"cpu_of_writev"`
+	CPUOfLimit     *stats.Figure `json:"cpu_of_limit"`
+
+	Words   map[string]string `json:"words"` // what the rounds of a ratio say, by its name
+	ByRound []jsonRound       `json:"by_round"`
+}
+
+// jsonRound is what a round measured. Rounds are counted from 1, and those that failed are not there.
+type jsonRound struct {
+	Round          int      `json:"round"`
+	MsgsPerS       float64  `json:"msgs_per_s"`
+	MBPerS         float64  `json:"mb_per_s"`
+	CPUNSPerMsg    float64  `json:"cpu_ns_per_msg"`
+	SyscallsPerMsg *float64 `json:"syscalls_per_msg"`
 }
 
 // JSON writes the report for programs. A figure that was not measured is null.
@@ -48,6 +65,10 @@ func (r *Report) JSON(w io.Writer) error {
 				SyscallsPerMsg: round(row.SyscallsPerMsg, 6),
 				OfWritev:       round(row.OfWritev, 4),
 				OfLimit:        round(row.OfLimit, 4),
+				CPUOfWritev:    round(row.CPUOfWritev, 4),
+				CPUOfLimit:     round(row.CPUOfLimit, 4),
+				Words:          words(&row),
+				ByRound:        r.byRound(s.Shape, row.Mode),
 			})
 		}
 	}
@@ -56,12 +77,45 @@ func (r *Report) JSON(w io.Writer) error {
 	return enc.Encode(out)
 }
 
-// round cuts digits that carry no information.
+// words are those of all ratios that a row has to other modes.
+func words(row *Row) map[string]string {
+	words := make(map[string]string)
+	for _, c := range comparisons {
+		if ratio := c.of(row); ratio != nil {
+			words[c.name] = c.word(ratio)
+		}
+	}
+	return words
+}
+
+// byRound lists what a mode's figures are made of.
+func (r *Report) byRound(shape bench.Shape, mode string) []jsonRound {
+	samples := r.Outcome.Samples[shape][mode]
+	list := make([]jsonRound, 0, len(samples))
+	for _, i := range slices.Sorted(maps.Keys(samples)) {
+		s := samples[i]
+		line := jsonRound{
+			Round: i + 1, MsgsPerS: cut(s.MsgsPerS, 1), MBPerS: cut(s.MBPerS, 3), CPUNSPerMsg: cut(s.CPUNSPerMsg, 2),
+		}
+		if s.Counted {
+			calls := cut(s.SyscallsPerMsg, 6)
+			line.SyscallsPerMsg = &calls
+		}
+		list = append(list, line)
+	}
+	return list
+}
+
+// round cuts a figure's digits.
 func round(f *stats.Figure, digits int) *stats.Figure {
 	if f == nil {
 		return nil
 	}
+	return &stats.Figure{Median: cut(f.Median, digits), Min: cut(f.Min, digits), Max: cut(f.Max, digits)}
+}
+
+// cut cuts digits that carry no information.
+func cut(v float64, digits int) float64 {
 	unit := math.Pow10(digits)
-	cut := func(v float64) float64 { return math.Round(v*unit) / unit }
-	return &stats.Figure{Median: cut(f.Median), Min: cut(f.Min), Max: cut(f.Max)}
+	return math.Round(v*unit) / unit
 }

@@ -32,36 +32,51 @@ func sample(rate float64, size int, cpu, calls float64) bench.Sample {
 	}
 }
 
-// fixture is a report of two shapes, in which bundle wins one and loses the other, a peer that cannot
-// count its system calls, a mode that cannot run, and a turn that failed.
+// rounds makes the samples of a mode, a round for each message rate.
+func rounds(size int, cpu, calls float64, rates ...float64) map[int]bench.Sample {
+	samples := make(map[int]bench.Sample)
+	for i, rate := range rates {
+		samples[i] = sample(rate, size, cpu, calls)
+	}
+	return samples
+}
+
+// fixture is a report of three shapes: bundle wins one, loses another, and has rounds that disagree in the third; a
+// peer cannot count its system calls and fails a turn, and a mode cannot run.
 func fixture() *report.Report {
 	wins := bench.Shape{Net: "tcp", Conns: 64, Msgs: 8, Size: 64}
 	loses := bench.Shape{Net: "unix", Conns: 1, Msgs: 1, Size: 16384}
+	scatters := bench.Shape{Net: "tcp", Conns: 1, Msgs: 64, Size: 64}
 	cfg := bench.Config{
-		Shapes: []bench.Shape{wins, loses},
+		Shapes: []bench.Shape{wins, loses, scatters},
 		Modes:  []string{"writev", "bundle", "sender", "limit"},
 		Peers:  []bench.Peer{{Name: "outside", Command: "outside"}},
-		Rounds: 3, Dur: 500 * time.Millisecond, Warmup: 50 * time.Millisecond,
+		Rounds: 5, Dur: 500 * time.Millisecond, Warmup: 50 * time.Millisecond,
 		SenderCPU: 0, SinkCPU: 1,
 	}
 	out := &bench.Outcome{
 		Samples: map[bench.Shape]map[string]map[int]bench.Sample{
 			wins: {
-				"writev":  {0: sample(1e6, 64, 800, 0.125), 1: sample(1.1e6, 64, 780, 0.125), 2: sample(0.9e6, 64, 820, 0.125)},
-				"bundle":  {0: sample(1.5e6, 64, 400, 0.001953), 1: sample(1.65e6, 64, 390, 0.001953), 2: sample(1.8e6, 64, 410, 0.001953)},
-				"limit":   {0: sample(1.5e6, 64, 380, 0.001953), 1: sample(1.7e6, 64, 380, 0.001953), 2: sample(1.9e6, 64, 380, 0.001953)},
-				"outside": {0: sample(5e5, 64, 1600, 0), 1: sample(5.5e5, 64, 1600, 0)},
+				"writev":  rounds(64, 800, 0.125, 1e6, 1.1e6, 0.9e6, 1e6, 1e6),
+				"bundle":  rounds(64, 400, 0.001953, 1.5e6, 1.65e6, 1.8e6, 1.5e6, 1.5e6),
+				"limit":   rounds(64, 380, 0.001953, 1.5e6, 1.7e6, 1.9e6, 1.6e6, 1.6e6),
+				"outside": rounds(64, 1600, 0, 0.5e6, 0.55e6),
 			},
 			loses: {
-				"writev": {0: sample(2e5, 16384, 5000, 1), 1: sample(2.2e5, 16384, 5000, 1), 2: sample(2.1e5, 16384, 5000, 1)},
-				"bundle": {0: sample(1.6e5, 16384, 6000, 1), 1: sample(1.8e5, 16384, 6000, 1), 2: sample(1.7e5, 16384, 6000, 1)},
+				"writev": rounds(16384, 5000, 1, 200e3, 220e3, 210e3, 200e3, 200e3),
+				"bundle": rounds(16384, 6000, 1, 160e3, 180e3, 170e3, 160e3, 160e3),
+			},
+			scatters: {
+				"writev": rounds(64, 100, 0.0156, 1e6, 1e6, 1e6, 1e6, 1e6),
+				"bundle": rounds(64, 100, 0.0156, 0.17e6, 2e6, 2.1e6, 2.2e6, 5.82e6),
+				"limit":  rounds(64, 101, 0.0156, 1e6, 1.01e6, 0.99e6, 1e6, 1e6),
 			},
 		},
 		Failures: []bench.Failure{
 			{Turn: bench.Turn{Round: 2, Shape: wins, Mode: "outside"}, Err: errors.New("sender: exit status 1: no luck")},
 		},
 		Unsupported: []bench.Unsupported{{Mode: "sender", Reason: "no io_uring here"}},
-		RoundsDone:  3,
+		RoundsDone:  5,
 		OthersCPU:   0.25,
 	}
 	facts := machine.Facts{
@@ -109,8 +124,9 @@ func TestJSONShape(t *testing.T) {
 		result := r.(map[string]any)
 		require.ElementsMatch(t, []string{
 			"mode", "net", "conns", "msgs", "size", "rounds", "msgs_per_s", "mb_per_s", "cpu_ns_per_msg",
-			"syscalls_per_msg", "of_writev", "of_limit",
+			"syscalls_per_msg", "of_writev", "of_limit", "cpu_of_writev", "cpu_of_limit", "words", "by_round",
 		}, keys(result))
+		require.Len(t, result["by_round"], int(result["rounds"].(float64)))
 		for _, name := range []string{"msgs_per_s", "mb_per_s", "cpu_ns_per_msg"} {
 			require.ElementsMatch(t, []string{"median", "min", "max"}, keys(result[name].(map[string]any)))
 		}

@@ -8,87 +8,115 @@ import (
 	"github.com/sockring/uring/examples/internal/stats"
 )
 
-// evenBand is how far from 1 a median ratio may be and still count as even.
-const evenBand = 0.02
-
 // A comparison holds all modes against one of them, in one respect.
 type comparison struct {
-	title  string
+	name   string // in the JSON file
+	what   string // is compared
 	base   string // the mode that the others are held against
 	figure func(Row) *stats.Figure
-	more   string // what a ratio above 1 means
-	less   string // what a ratio below 1 means
+	more   string // what ratios above 1 mean
+	less   string // what ratios below 1 mean
 }
 
-// What a ratio can mean.
+// What ratios can mean.
 const (
-	faster  = "faster"
-	slower  = "slower"
-	cheaper = "cheaper"
-	dearer  = "dearer"
-	even    = "even"
+	faster   = "faster"
+	slower   = "slower"
+	cheaper  = "cheaper"
+	dearer   = "dearer"
+	even     = "even"
+	disagree = "rounds disagree"
+	tooFew   = "too few rounds"
+)
+
+const (
+	rate = "messages/s"
+	cost = "CPU a message"
 )
 
 var comparisons = []comparison{
-	{"Messages/s of those of writev", writev, func(r Row) *stats.Figure { return r.OfWritev }, faster, slower},
-	{"CPU a message of that of writev", writev, func(r Row) *stats.Figure { return r.CPUOfWritev }, dearer, cheaper},
-	{"Messages/s of those of limit", limit, func(r Row) *stats.Figure { return r.OfLimit }, faster, slower},
-	{"CPU a message of that of limit", limit, func(r Row) *stats.Figure { return r.CPUOfLimit }, dearer, cheaper},
+	{"of_writev", rate, writev, func(r Row) *stats.Figure { return r.OfWritev }, faster, slower},
+	{"cpu_of_writev", cost, writev, func(r Row) *stats.Figure { return r.CPUOfWritev }, dearer, cheaper},
+	{"of_limit", rate, limit, func(r Row) *stats.Figure { return r.OfLimit }, faster, slower},
+	{"cpu_of_limit", cost, limit, func(r Row) *stats.Figure { return r.CPUOfLimit }, dearer, cheaper},
 }
 
-// verdict is how a mode did against the base.
-func (c comparison) verdict(ratio float64) string {
-	switch {
-	case ratio >= 1+evenBand:
+// wordsLine says what a word about a ratio rests on.
+var wordsLine = fmt.Sprintf("Ratios are taken round by round. A word stands where every round gives it, "+
+	"of at least %d; within %.0f%% of 1 is even.", stats.RoundsMin, 100*stats.EvenBand)
+
+// word is how a mode did against the base, if the rounds agree on that.
+func (c comparison) word(ratio *stats.Figure) string {
+	switch ratio.Side() {
+	case stats.Above:
 		return c.more
-	case ratio <= 1-evenBand:
+	case stats.Below:
 		return c.less
+	case stats.Even:
+		return even
+	case stats.TooFew:
+		return tooFew
 	}
-	return even
+	return disagree
+}
+
+// of is the ratio that a row has in the comparison: nil if there is none, as in that of the base with itself.
+func (c comparison) of(row *Row) *stats.Figure {
+	if row == nil || row.Mode == c.base {
+		return nil
+	}
+	return c.figure(*row)
 }
 
 // modes lists what a comparison is about: the contenders that have a figure in it, without the base.
 func (r *Report) modes(c comparison) []string {
 	return slices.DeleteFunc(r.Config.Contenders(), func(mode string) bool {
-		return mode == c.base || !slices.ContainsFunc(r.Sections, func(s Section) bool {
-			row := s.row(mode)
-			return row != nil && c.figure(*row) != nil
-		})
+		return !slices.ContainsFunc(r.Sections, func(s Section) bool { return c.of(s.row(mode)) != nil })
 	})
 }
 
-// summary writes each comparison with a line for each shape, losses as plainly as wins.
+// summary writes all shapes below each other, against each base, losses as plainly as wins.
 func (r *Report) summary(w io.Writer) {
-	for _, c := range comparisons {
-		modes := r.modes(c)
-		if len(modes) == 0 {
-			continue
-		}
-		fmt.Fprintf(w, "\n%s\n", c.title)
-		g := grid{left: map[int]bool{0: true}}
-		head := []string{""}
-		for i, mode := range modes {
-			head = append(head, mode, "")
-			g.left[2*i+2] = true
+	fmt.Fprintf(w, "\n%s\n", wordsLine)
+	for _, base := range []string{writev, limit} {
+		against := slices.DeleteFunc(slices.Clone(comparisons), func(c comparison) bool { return c.base != base })
+		g := grid{left: map[int]bool{0: true, 1: true}}
+		head := []string{"", ""}
+		for i, c := range against {
+			head = append(head, "", c.what, "")
+			g.left[3*i+3], g.left[3*i+4] = true, true
 		}
 		g.add(head...)
 		for _, s := range r.Sections {
-			cells := []string{s.Shape.String()}
-			for _, mode := range modes {
-				cells = append(cells, c.cells(s.row(mode))...)
-			}
-			g.add(cells...)
+			r.against(&g, s, against)
 		}
-		g.write(w)
+		if len(g.rows) > 1 {
+			fmt.Fprintf(w, "\nAgainst %s\n", base)
+			g.write(w)
+		}
 	}
 }
 
-func (c comparison) cells(row *Row) []string {
-	if row == nil || c.figure(*row) == nil {
-		return []string{"-", ""}
+// against adds the lines of a shape, which stands in the first of them.
+func (r *Report) against(g *grid, s Section, comparisons []comparison) {
+	shape := s.Shape.String()
+	for _, mode := range r.Config.Contenders() {
+		cells := []string{shape, mode}
+		for _, c := range comparisons {
+			if ratio := c.of(s.row(mode)); ratio != nil {
+				cells = append(cells, c.cells(ratio)...)
+			}
+		}
+		if len(cells) > 2 {
+			g.add(cells...)
+			shape = ""
+		}
 	}
-	median := c.figure(*row).Median
-	return []string{ratio(median), c.verdict(median)}
+}
+
+// cells prints a ratio: its median, its least and greatest, and what they say.
+func (c comparison) cells(f *stats.Figure) []string {
+	return []string{ratio(f.Median), ratio(f.Min) + "-" + ratio(f.Max), c.word(f)}
 }
 
 func (s Section) row(mode string) *Row {

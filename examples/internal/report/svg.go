@@ -17,7 +17,9 @@ func (r *Report) SVG(w io.Writer) error { return r.picture().Write(w) }
 func (r *Report) picture() *chart.Picture {
 	pic := &chart.Picture{
 		Title: "Send bundles over io_uring against writev",
-		Lines: [2]string{r.machineLine(), r.howLine() + "; conns x msgs x bytes"},
+		Lines: []string{
+			r.machineLine(), r.how("median, with a line from the least to the greatest") + "; conns x msgs x bytes",
+		},
 	}
 	for _, mode := range r.Config.Contenders() {
 		pic.Series = append(pic.Series, chart.Series{Name: mode, Colour: r.colour(mode)})

@@ -41,10 +41,13 @@ func (r *Report) machineLine() string {
 	return strings.Join(parts, "; ")
 }
 
-func (r *Report) howLine() string {
+func (r *Report) howLine() string { return r.how("median, least-greatest") }
+
+// how says how figures were measured; shown is how they are shown.
+func (r *Report) how(shown string) string {
 	c := r.Config
-	text := fmt.Sprintf("%s in turns, %v each after %v of warm-up; median, least-greatest",
-		plural(c.Rounds, "round"), c.Dur, c.Warmup)
+	text := fmt.Sprintf("%s in turns, %v each after %v of warm-up; %s",
+		plural(c.Rounds, "round"), c.Dur, c.Warmup, shown)
 	if c.SenderCPU != bench.AnyCPU {
 		text += fmt.Sprintf("; sender on CPU %d, sink on CPU %d", c.SenderCPU, c.SinkCPU)
 	}

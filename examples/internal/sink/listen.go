@@ -10,6 +10,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/sockring/uring/socketops"
 )
 
 // backlog is how many connections may wait to be accepted; the kernel cuts it to net.core.somaxconn.
@@ -71,10 +73,11 @@ func (s *server) listenOn(fd int, spec Spec, sockaddr unix.Sockaddr) (string, er
 func (s *server) accept() error {
 	for s.listener >= 0 {
 		fd, _, err := unix.Accept4(s.listener, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		again, wait := socketops.AcceptAgain(err)
 		switch {
 		case errors.Is(err, unix.EAGAIN):
 			return nil
-		case errors.Is(err, unix.EINTR) || errors.Is(err, unix.ECONNABORTED):
+		case errors.Is(err, unix.EINTR), again && !wait:
 			continue
 		case err != nil:
 			return os.NewSyscallError("accept4", err)

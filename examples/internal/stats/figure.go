@@ -7,6 +7,7 @@ type Figure struct {
 	Median float64 `json:"median"`
 	Min    float64 `json:"min"`
 	Max    float64 `json:"max"`
+	Rounds int     `json:"-"` // that it is of
 }
 
 // Of returns the figure of values, or nil if there are none.
@@ -21,7 +22,7 @@ func Of(values []float64) *Figure {
 	if len(sorted)%2 == 0 {
 		median = (sorted[middle-1] + sorted[middle]) / 2
 	}
-	return &Figure{Median: median, Min: sorted[0], Max: sorted[len(sorted)-1]}
+	return &Figure{Median: median, Min: sorted[0], Max: sorted[len(sorted)-1], Rounds: len(sorted)}
 }
 
 // Ratios divides a by b round by round: both are keyed by round, and only rounds that both have count. A

@@ -11,17 +11,35 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+
+	"github.com/sockring/uring/kerneltest/internal/arch"
 )
 
 // static has the Go and C of a program linked so that it needs no library: without these tags Go would ask the C
 // library for host and user names, which opens libraries at run time all the same.
-var static = []string{"-tags=netgo,osusergo", `-ldflags=-s -w -linkmode external -extldflags "-static"`}
+var static = []string{tags, `-ldflags=-s -w -linkmode external -extldflags "-static"`}
 
-// goTool runs the go command in dir and returns its standard output.
-func goTool(ctx context.Context, dir string, env []string, args ...string) ([]byte, error) {
+const tags = "-tags=netgo,osusergo"
+
+// builder runs the go command for a processor.
+type builder struct {
+	root string // the repository
+	arch arch.Arch
+}
+
+// command is a program with its arguments, to run in the environment to build for the processor.
+func (b builder) command(ctx context.Context, args ...string) *exec.Cmd {
+	if b.arch == arch.ARM64 && !b.arch.Native() {
+		args = append([]string{filepath.Join(b.root, "scripts", "with-arm64")}, args...)
+	}
+	return exec.CommandContext(ctx, args[0], args[1:]...)
+}
+
+// goTool runs the go command in the repository and returns its standard output.
+func (b builder) goTool(ctx context.Context, env []string, args ...string) ([]byte, error) {
 	var stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, "go", args...)
-	cmd.Dir, cmd.Env, cmd.Stderr = dir, append(os.Environ(), env...), &stderr
+	cmd := b.command(ctx, append([]string{"go"}, args...)...)
+	cmd.Dir, cmd.Env, cmd.Stderr = b.root, append(os.Environ(), env...), &stderr
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, fmt.Errorf("go %s: %w\n%s%s", strings.Join(args, " "), err, out, stderr.Bytes())
@@ -29,9 +47,9 @@ func goTool(ctx context.Context, dir string, env []string, args ...string) ([]by
 	return out, nil
 }
 
-// buildProgram builds a program of this workspace into file, without C where it needs none. With built it takes a
+// program builds a program of this workspace into file, without C where it needs none. With built it takes a
 // file that is there as it is.
-func buildProgram(ctx context.Context, root, pkg, file string, cgo, built bool) error {
+func (b builder) program(ctx context.Context, pkg, file string, cgo, built bool) error {
 	if built && exists(file) {
 		return nil
 	}
@@ -39,13 +57,13 @@ func buildProgram(ctx context.Context, root, pkg, file string, cgo, built bool) 
 	if cgo {
 		args, env = append(args, static...), []string{"CGO_ENABLED=1"}
 	}
-	_, err := goTool(ctx, root, env, append(args, pkg)...)
+	_, err := b.goTool(ctx, env, append(args, pkg)...)
 	return err
 }
 
-// buildTests builds the test binaries of the packages into dir and returns their names, in the order of the
+// tests builds the test binaries of the packages into dir and returns their names, in the order of the
 // packages. With there it takes those that are there as they are.
-func buildTests(ctx context.Context, root, dir string, packages []Package, there bool) ([]string, error) {
+func (b builder) tests(ctx context.Context, dir string, packages []Package, there bool) ([]string, error) {
 	names, errs := make([]string, len(packages)), make([]error, len(packages))
 	slots := make(chan struct{}, runtime.NumCPU()) // a linker takes a processor each
 	var built sync.WaitGroup
@@ -60,35 +78,12 @@ func buildTests(ctx context.Context, root, dir string, packages []Package, there
 		go func() {
 			defer built.Done()
 			args := append([]string{"test", "-c", "-o", file}, static...)
-			_, errs[i] = goTool(ctx, root, []string{"CGO_ENABLED=1"}, append(args, p.Path)...)
+			_, errs[i] = b.goTool(ctx, []string{"CGO_ENABLED=1"}, append(args, p.Path)...)
 			<-slots
 		}()
 	}
 	built.Wait()
 	return names, errors.Join(errs...)
-}
-
-// listTests names the tests, examples and fuzz tests that a test binary has and -test.run=run takes, one in a line.
-// It runs the binary: here, since in each guest that takes long.
-func listTests(ctx context.Context, binary, run string) (string, error) {
-	pattern, _, _ := strings.Cut(run, "/") // which may go on to subtests, which a list does not have
-	if pattern == "" {
-		pattern = "."
-	}
-	var stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, binary, "-test.list="+pattern)
-	cmd.Dir, cmd.Stderr = filepath.Dir(binary), &stderr
-	listed, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("listing the tests of %s: %w\n%s", filepath.Base(binary), err, stderr.Bytes())
-	}
-	var names strings.Builder
-	for name := range strings.Lines(string(listed)) {
-		if !strings.HasPrefix(name, "Benchmark") {
-			names.WriteString(name)
-		}
-	}
-	return names.String(), nil
 }
 
 func exists(file string) bool {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/sockring/uring/kerneltest/internal/arch"
 	"github.com/sockring/uring/kerneltest/internal/wire"
 )
 
@@ -17,9 +18,13 @@ import (
 type Options struct {
 	Root     string        // the repository
 	Dir      string        // where to build
+	Arch     arch.Arch     // for which processor
 	Packages []Package     // whose tests to run
 	Run      string        // which of them, as go test -run takes it; empty for all
 	Timeout  time.Duration // for the tests of one package
+
+	// Modules are the directories of the kernels' modules, by what uname -r says of the kernel.
+	Modules map[string]string
 
 	// Built has the programs that are in Dir already taken as they are, where the source cannot have changed since.
 	Built bool
@@ -49,19 +54,20 @@ func BuildPrograms(ctx context.Context, o Options) (Programs, error) {
 	if err := os.MkdirAll(bin, 0o755); err != nil {
 		return p, err
 	}
-	if err := buildProgram(ctx, o.Root, "./kerneltest/guest", p.Guest, false, o.Built); err != nil {
+	b := builder{o.Root, o.Arch}
+	if err := b.program(ctx, "./kerneltest/guest", p.Guest, false, o.Built); err != nil {
 		return p, err
 	}
-	if err := buildProgram(ctx, o.Root, "./examples/probe", p.Probe, true, o.Built); err != nil {
+	if err := b.program(ctx, "./examples/probe", p.Probe, true, o.Built); err != nil {
 		return p, err
 	}
-	names, err := buildTests(ctx, o.Root, bin, o.Packages, o.Built)
+	names, err := b.tests(ctx, bin, o.Packages, o.Built)
 	if err != nil {
 		return p, err
 	}
-	for _, name := range names {
+	for i, name := range names {
 		tests := Tests{File: filepath.Join(bin, name)}
-		if tests.Names, err = listTests(ctx, tests.File, o.Run); err != nil {
+		if tests.Names, err = listTests(o.Packages[i], o.Run); err != nil {
 			return p, err
 		}
 		p.Tests = append(p.Tests, tests)
@@ -71,11 +77,11 @@ func BuildPrograms(ctx context.Context, o Options) (Programs, error) {
 
 // Build makes the image and returns the file.
 func Build(ctx context.Context, o Options) (string, error) {
-	busybox, err := exec.LookPath("busybox")
-	if err != nil {
-		return "", fmt.Errorf("%w; scripts/install-kerneltest-deps installs it", err)
-	}
 	programs, err := BuildPrograms(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	busybox, err := o.busybox()
 	if err != nil {
 		return "", err
 	}
@@ -84,6 +90,9 @@ func Build(ctx context.Context, o Options) (string, error) {
 		a.addFile("init", programs.Guest)
 		a.addFile(wire.ProbePath, programs.Probe)
 		a.addFile(wire.BusyboxPath, busybox) // some tests start a command
+		for release, dir := range o.Modules {
+			a.addTree(path.Join(wire.ModulesPath, release), dir)
+		}
 		plan := wire.Plan{Run: o.Run, Timeout: o.Timeout}
 		for i, p := range o.Packages {
 			dir, binary := path.Join("/src", p.Path), path.Join("/bin", filepath.Base(programs.Tests[i].File))
@@ -98,4 +107,16 @@ func Build(ctx context.Context, o Options) (string, error) {
 		a.fail(err)
 		a.add(wire.PlanPath, 0o644, content)
 	})
+}
+
+// busybox returns a static one for the processor. scripts/with-arm64, by which all was built, has unpacked arm64's.
+func (o Options) busybox() (string, error) {
+	if o.Arch == arch.ARM64 && !o.Arch.Native() {
+		return filepath.EvalSymlinks(filepath.Join(o.Root, ".cache", "arm64", "busybox"))
+	}
+	busybox, err := exec.LookPath("busybox")
+	if err != nil {
+		return "", fmt.Errorf("%w; scripts/install-kerneltest-deps installs it", err)
+	}
+	return busybox, nil
 }

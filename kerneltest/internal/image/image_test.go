@@ -10,6 +10,8 @@ import (
 
 	"github.com/cavaliergopher/cpio"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sockring/uring/kerneltest/internal/arch"
 )
 
 func TestArchive(t *testing.T) {
@@ -54,14 +56,14 @@ func TestArchive(t *testing.T) {
 }
 
 func TestPackages(t *testing.T) {
-	patterns := []string{"./internal/tidy", "./internal/sendq", "./cring/ctest"}
-	packages, err := Packages(context.Background(), "../../..", patterns)
+	patterns := []string{"./internal/tidy", "./internal/sendq", "./internal/ctest"}
+	packages, err := Packages(context.Background(), "../../..", arch.Host, patterns)
 	require.NoError(t, err)
 	require.Len(t, packages, 2, "one has no tests")
 	require.Equal(t, "the rules are about the source tree", packages[0].Host)
 	require.Empty(t, packages[0].On)
 	require.Empty(t, packages[1].Host)
 	require.Equal(t, "it has nothing to do with io_uring", packages[1].On)
-	_, err = Packages(context.Background(), "../../..", []string{"./cring/ctest"})
+	_, err = Packages(context.Background(), "../../..", arch.Host, []string{"./internal/ctest"})
 	require.ErrorContains(t, err, "no package with tests")
 }

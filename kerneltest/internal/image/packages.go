@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/sockring/uring/kerneltest/internal/arch"
 )
 
 // HostMark opens a comment line in a test file of a package whose tests need what a guest does not have, as the Go
@@ -26,12 +28,14 @@ type Package struct {
 	Dir  string // of its source
 	Host string // why its tests stay on the host, or "" where they go to the guests
 	On   string // why they go to guests in mode on alone, or ""
+
+	files []string // with tests
 }
 
-// Packages lists those packages with tests that the patterns match, as go list understands them, seen from dir.
-func Packages(ctx context.Context, dir string, patterns []string) ([]Package, error) {
-	args := append([]string{"list", "-json=ImportPath,Dir,TestGoFiles,XTestGoFiles"}, patterns...)
-	listed, err := goTool(ctx, dir, nil, args...)
+// Packages lists those packages with tests that the patterns match, as go list understands them, seen from root.
+func Packages(ctx context.Context, root string, a arch.Arch, patterns []string) ([]Package, error) {
+	args := []string{"list", tags, "-json=ImportPath,Dir,TestGoFiles,XTestGoFiles"}
+	listed, err := builder{root, a}.goTool(ctx, nil, append(args, patterns...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +62,7 @@ func Packages(ctx context.Context, dir string, patterns []string) ([]Package, er
 		if err != nil {
 			return nil, err
 		}
-		packages = append(packages, Package{Path: p.ImportPath, Dir: p.Dir, Host: host, On: on})
+		packages = append(packages, Package{Path: p.ImportPath, Dir: p.Dir, Host: host, On: on, files: files})
 	}
 	if len(packages) == 0 {
 		return nil, errors.New("no package with tests matches " + strings.Join(patterns, " "))

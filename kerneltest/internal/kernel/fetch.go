@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"github.com/sockring/uring/kerneltest/internal/arch"
 )
 
 // Kernel is a kernel to boot.
@@ -17,12 +19,20 @@ type Kernel struct {
 	Line    Line
 	Package Package
 	Image   string // the file
+	Modules string // the directory of what is to be loaded, in the order of the names
+}
+
+// Release is what uname -r says of the kernel.
+func (k Kernel) Release() string {
+	kind := packageForm.FindStringSubmatch(k.Package.Name)[1]
+	return strings.TrimPrefix(k.Package.Name, "linux-"+kind+"-")
 }
 
 // Store is where kernels come from and where they are kept.
 type Store struct {
 	Root string               // the repository, whose scripts/kernel-apt knows the suites
 	Dir  string               // the cache
+	Arch arch.Arch            // of the kernels
 	Say  func(string, ...any) // tells what takes time
 }
 
@@ -45,11 +55,14 @@ func (s *Store) Get(ctx context.Context, lines []Line, update bool) ([]Kernel, e
 		if err != nil {
 			return nil, err
 		}
-		image, err := s.fetch(ctx, p)
-		if err != nil {
+		if err := s.fetch(ctx, p); err != nil {
 			return nil, fmt.Errorf("kernel %s: %w", line, err)
 		}
-		kernels = append(kernels, Kernel{line, p, image})
+		k, err := s.keptOf(line, p)
+		if err != nil {
+			return nil, err
+		}
+		kernels = append(kernels, k)
 		if err := os.WriteFile(s.note(line), []byte(p.Name+" "+p.Version), 0o644); err != nil {
 			return nil, err
 		}
@@ -58,7 +71,12 @@ func (s *Store) Get(ctx context.Context, lines []Line, update bool) ([]Kernel, e
 }
 
 // note is the file that tells which package a line was found to be.
-func (s *Store) note(line Line) string { return filepath.Join(s.Dir, "newest-"+string(line)) }
+func (s *Store) note(line Line) string { return Note(s.Dir, s.Arch, line) }
+
+// Note is the file in the cache that is there once a kernel of the line has been fetched.
+func Note(dir string, a arch.Arch, line Line) string {
+	return filepath.Join(dir, a.Prefix()+"newest-"+string(line))
+}
 
 // kept returns what Get found earlier, or an error where anything is missing.
 func (s *Store) kept(lines []Line) ([]Kernel, error) {
@@ -72,13 +90,26 @@ func (s *Store) kept(lines []Line) ([]Kernel, error) {
 		if _, err := fmt.Sscan(string(content), &p.Name, &p.Version); err != nil {
 			return nil, err
 		}
-		image, err := findImage(s.unpacked(p))
+		k, err := s.keptOf(line, p)
 		if err != nil {
 			return nil, err
 		}
-		kernels = append(kernels, Kernel{line, p, image})
+		kernels = append(kernels, k)
 	}
 	return kernels, nil
+}
+
+// keptOf returns the kernel of a package that fetch has unpacked, or an error where it has not.
+func (s *Store) keptOf(line Line, p Package) (Kernel, error) {
+	image, err := findImage(s.unpacked(p))
+	if err != nil {
+		return Kernel{}, err
+	}
+	modules := filepath.Join(s.unpacked(p), modulesDir)
+	if _, err := os.Stat(modules); err != nil { // one that was fetched when modules were not kept
+		return Kernel{}, err
+	}
+	return Kernel{line, p, image, modules}, nil
 }
 
 // list returns all packages with kernels that apt knows of, each in its newest version.
@@ -86,7 +117,7 @@ func (s *Store) list(ctx context.Context) ([]Package, error) {
 	if _, err := s.apt(ctx, "", "apt-get", "update"); err != nil {
 		return nil, err
 	}
-	found, err := s.apt(ctx, "", "apt-cache", "search", "--names-only", search)
+	found, err := s.apt(ctx, "", "apt-cache", "search", "--names-only", search(s.Arch))
 	if err != nil {
 		return nil, err
 	}
@@ -123,40 +154,56 @@ func parseShow(shown string) []Package {
 // unpacked is where a package is unpacked.
 func (s *Store) unpacked(p Package) string { return filepath.Join(s.Dir, p.Name+"_"+p.Version) }
 
-// fetch downloads and unpacks a package, unless it has been, and returns its kernel image.
-func (s *Store) fetch(ctx context.Context, p Package) (string, error) {
-	dir := s.unpacked(p)
-	if image, err := findImage(dir); err == nil {
-		return image, nil
+// fetch downloads and unpacks a package, unless it has been, and keeps its kernel image and the modules that are
+// wanted.
+func (s *Store) fetch(ctx context.Context, p Package) error {
+	if _, err := s.keptOf("", p); err == nil {
+		return nil
 	}
 	s.Say("fetching %s", p.Name)
+	dir := s.unpacked(p)
 	part := dir + ".part"
-	if err := os.RemoveAll(part); err != nil {
-		return "", err
+	if err := errors.Join(os.RemoveAll(part), os.RemoveAll(dir)); err != nil {
+		return err
 	}
-	if err := os.MkdirAll(filepath.Join(part, "tree"), 0o755); err != nil {
-		return "", err
+	tree := filepath.Join(part, "tree")
+	if err := os.MkdirAll(tree, 0o755); err != nil {
+		return err
 	}
-	if _, err := s.apt(ctx, part, "apt-get", "download", p.Name+"="+p.Version); err != nil {
-		return "", err
+	for _, name := range p.parts() {
+		if err := s.unpack(ctx, Package{name, p.Version}, filepath.Join(part, name), tree); err != nil {
+			return err
+		}
 	}
-	debs, err := filepath.Glob(filepath.Join(part, "*.deb"))
-	if err != nil || len(debs) != 1 {
-		return "", fmt.Errorf("apt-get download left %d packages: %w", len(debs), err)
-	}
-	if _, err := run(ctx, part, "dpkg-deb", "-x", debs[0], filepath.Join(part, "tree")); err != nil {
-		return "", err
-	}
-	image, err := findImage(filepath.Join(part, "tree"))
+	image, err := findImage(tree)
 	if err != nil {
-		return "", err
+		return err
 	}
-	// Only the image is of use: the modules take a hundred times as much room.
+	// A directory that has all is there at once, so that one left half made is not taken for it.
+	whole := filepath.Join(part, "whole")
+	if err := keepModules(ctx, tree, filepath.Join(whole, modulesDir)); err != nil {
+		return err
+	}
+	if err := os.Rename(image, filepath.Join(whole, filepath.Base(image))); err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(whole, dir), os.RemoveAll(part))
+}
+
+// unpack downloads a package into a directory of its own and unpacks it into tree.
+func (s *Store) unpack(ctx context.Context, p Package, dir, tree string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return "", err
+		return err
 	}
-	kept := filepath.Join(dir, filepath.Base(image))
-	return kept, errors.Join(os.Rename(image, kept), os.RemoveAll(part))
+	if _, err := s.apt(ctx, dir, "apt-get", "download", p.Name+"="+p.Version); err != nil {
+		return err
+	}
+	debs, err := filepath.Glob(filepath.Join(dir, "*.deb"))
+	if err != nil || len(debs) != 1 {
+		return fmt.Errorf("apt-get download left %d packages: %w", len(debs), err)
+	}
+	_, err = run(ctx, dir, "dpkg-deb", "-x", debs[0], tree)
+	return err
 }
 
 // findImage returns the only kernel image under dir, wherever the package has put it.
@@ -179,6 +226,7 @@ func findImage(dir string) (string, error) {
 
 // apt runs a command of apt that sees all suites.
 func (s *Store) apt(ctx context.Context, dir string, args ...string) (string, error) {
+	args = append([]string{"-a", string(s.Arch)}, args...)
 	return run(ctx, dir, filepath.Join(s.Root, "scripts", "kernel-apt"), args...)
 }
 
@@ -189,7 +237,7 @@ func run(ctx context.Context, dir, name string, args ...string) (string, error) 
 	cmd.Dir, cmd.Stderr = dir, &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("%s %s: %w\n%s", filepath.Base(name), strings.Join(args[:min(len(args), 3)], " "), err,
+		return "", fmt.Errorf("%s %s: %w\n%s", filepath.Base(name), strings.Join(args[:min(len(args), 5)], " "), err,
 			stderr.Bytes())
 	}
 	return string(out), nil

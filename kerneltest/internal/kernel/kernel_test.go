@@ -82,3 +82,13 @@ func TestFindImage(t *testing.T) {
 	_, err = findImage(dir)
 	require.ErrorContains(t, err, "2 kernel images")
 }
+
+func TestRelease(t *testing.T) {
+	for name, want := range map[string]string{
+		"linux-image-6.1.0-56-cloud-amd64":       "6.1.0-56-cloud-amd64",
+		"linux-binary-7.3.4+deb13-cloud-arm64":   "7.3.4+deb13-cloud-arm64",
+		"linux-image-6.12.118+deb13-cloud-arm64": "6.12.118+deb13-cloud-arm64",
+	} {
+		require.Equal(t, want, Kernel{Package: Package{Name: name}}.Release())
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
+
+	"github.com/sockring/uring/kerneltest/internal/arch"
 )
 
 // Line is a series of kernels of which the newest is wanted: "6.12" for 6.12.x, "7" for 7.x.
@@ -32,10 +34,19 @@ type Package struct {
 
 // packageForm matches the names of packages with a kernel for cloud machines, which has what QEMU needs built in. Up
 // to some 6.19 the image is in linux-image; then linux-binary has it, and linux-image only needs that.
-var packageForm = regexp.MustCompile(`^linux-(image|binary)-([0-9].*)-cloud-amd64$`)
+var packageForm = regexp.MustCompile(`^linux-(image|binary)-([0-9].*)-cloud-[a-z0-9]+$`)
 
-// search is packageForm as apt-cache search takes it.
-const search = `^linux-(image|binary)-[0-9].*-cloud-amd64$`
+// parts are the names of the packages that have the kernel's image and its modules: where the image is in linux-binary,
+// the modules are in linux-modules.
+func (p Package) parts() []string {
+	if kind := packageForm.FindStringSubmatch(p.Name); kind != nil && kind[1] == "binary" {
+		return []string{p.Name, "linux-modules" + strings.TrimPrefix(p.Name, "linux-binary")}
+	}
+	return []string{p.Name}
+}
+
+// search is packageForm as apt-cache search takes it, for one processor.
+func search(a arch.Arch) string { return `^linux-(image|binary)-[0-9].*-cloud-` + string(a) + `$` }
 
 // newest returns the newest package of a line that has the image. newer reports whether one version is newer than
 // another.

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sockring/uring/kerneltest/internal/arch"
 	"github.com/sockring/uring/kerneltest/internal/result"
 	"github.com/sockring/uring/kerneltest/internal/wire"
 )
@@ -74,12 +76,12 @@ Which tests these are: ` + "`kerneltest/expected`" + `.
 
 func TestUpdateReplacesWhatIsGenerated(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "page.md")
-	require.NoError(t, os.WriteFile(path, []byte("before\n"+begin+"old\n"+end+"after\n"), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte("before\n"+beginAMD64+"old\n"+end+"after\n"+beginARM64+end), 0o600))
 	for range 2 { // what it wrote it can write again
 		require.NoError(t, Update(path, runs()))
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
-		require.Equal(t, "before\n"+begin+want+end+"after\n", string(text))
+		require.Equal(t, "before\n"+beginAMD64+want+end+"after\n"+beginARM64+end, string(text))
 	}
 }
 
@@ -88,7 +90,20 @@ func TestUpdateRefusesWhatItCannotWrite(t *testing.T) {
 	require.ErrorIs(t, Update(path, runs()), os.ErrNotExist)
 	require.NoError(t, os.WriteFile(path, []byte("no lines\n"), 0o600))
 	require.ErrorContains(t, Update(path, runs()), "no lines")
-	require.NoError(t, os.WriteFile(path, []byte(begin+end), 0o600))
+	require.NoError(t, os.WriteFile(path, []byte(beginAMD64+end), 0o600))
 	bad := []result.Run{{Line: "7", Mode: wire.On, Probe: json.RawMessage(`[]`)}}
 	require.ErrorContains(t, Update(path, bad), "what the probe said on 7 on")
+}
+
+func TestUpdateKeepsWhatIsOfAnotherProcessor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "page.md")
+	require.NoError(t, os.WriteFile(path, []byte(beginAMD64+"old\n"+end+beginARM64+"old\n"+end), 0o600))
+	guests := runs()
+	for i := range guests {
+		guests[i].Arch = arch.ARM64
+	}
+	require.NoError(t, Update(path, guests))
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, beginAMD64+"old\n"+end+beginARM64+strings.ReplaceAll(want, "\n## ", "\n## arm64: ")+end, string(text))
 }

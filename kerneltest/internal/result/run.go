@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/sockring/uring/kerneltest/internal/arch"
 	"github.com/sockring/uring/kerneltest/internal/wire"
 )
 
 // Run is how one kernel did in one mode.
 type Run struct {
+	Arch    arch.Arch `json:"arch"`              // the processor
 	Line    string    `json:"line"`              // the line of kernels, as 6.12
 	Mode    wire.Mode `json:"mode"`              //
 	Kernel  string    `json:"kernel"`            // the package that it came in

@@ -23,10 +23,13 @@ type trial struct {
 	KVM  bool
 }
 
-// Choose returns KVM where a trial with this guest shows that it works, and TCG elsewhere. The outcome is kept in dir
-// until the host boots again or gets another QEMU.
+// Choose returns KVM where a trial with this guest shows that it works, and TCG elsewhere, as for another processor
+// than this machine's. The outcome is kept in dir until the host boots again or gets another QEMU.
 func Choose(ctx context.Context, dir string, g Guest) (Accel, error) {
-	version, err := exec.CommandContext(ctx, "qemu-system-x86_64", "--version").Output()
+	if !g.Arch.Native() {
+		return TCG, nil
+	}
+	version, err := exec.CommandContext(ctx, g.Arch.QEMU(), "--version").Output()
 	if err != nil {
 		return "", err
 	}

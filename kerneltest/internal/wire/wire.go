@@ -15,9 +15,6 @@ import (
 	"time"
 )
 
-// Port is the guest's serial port for messages. The kernel's log has the first one.
-const Port = "/dev/ttyS1"
-
 // PlanPath is where the guest finds its Plan, ProbePath the program that tells what the kernel can do, and BusyboxPath
 // the one that is the shell and all other commands.
 const (
@@ -25,6 +22,10 @@ const (
 	ProbePath   = "/bin/probe"
 	BusyboxPath = "/bin/busybox"
 )
+
+// ModulesPath is the directory in which each kernel finds those of its modules that are to be loaded, in one that is
+// called by what uname -r says, in the order of their names.
+const ModulesPath = "/lib/modules"
 
 // ContainerArgument has the guest program run in a container instead of a machine of its own: the next argument is
 // the file of its plan, beside which the probe program lies in bin/, and messages go to standard output. What is

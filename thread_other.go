@@ -1,8 +1,0 @@
-//go:build !linux
-
-package uring
-
-// gettid is of no use where no Ring can be.
-func gettid() int { return 0 }
-
-func interrupt(int) error { return ErrUnsupported }
