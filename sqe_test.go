@@ -20,7 +20,7 @@ import (
 )
 
 // The tests of this file hold statements of io_uring_prep_send(3) that no other test holds. Their numbers are those of
-// docs/prep.md, which has all 38 with the tests.
+// docs/liburing.md, which has all 38 with the tests.
 
 // one submits what is queued and returns the only completion.
 func one(t testing.TB, r *Ring) CQE {

@@ -20,11 +20,11 @@ var (
 	citedTest  = regexp.MustCompile("`(Test[A-Za-z0-9]+)`")
 )
 
-// TestEveryBatchRowHasATest holds that docs/aio-batches.md lists every row and invariant of batches, each with tests
+// TestEveryBatchRowHasATest holds that docs/aio.md lists every row and invariant of batches, each with tests
 // whose comments name it, or with the reason why it has none.
 func TestEveryBatchRowHasATest(t *testing.T) {
 	testutil.InSource(t)
-	text, err := os.ReadFile("../docs/aio-batches.md")
+	text, err := os.ReadFile("../docs/aio.md")
 	require.NoError(t, err)
 	named := rowsNamedByTests(t)
 	var documented []string

@@ -7,5 +7,5 @@
 //	go run ./kerneltest -kernels 6.1,7 -modes on -run Send  some of them, and some tests
 //	go run ./kerneltest -update                             keep the skips seen as those expected
 //
-// It needs root or sudo for nothing, and what scripts/install-kerneltest-deps installs. See docs/kernel-matrix.md.
+// It needs root or sudo for nothing, and what scripts/install-kerneltest-deps installs. See docs/testing.md.
 package main

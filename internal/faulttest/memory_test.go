@@ -175,7 +175,7 @@ func requireReceived(t *testing.T, fd int, received <-chan []byte, sent ...[]byt
 
 // TestOverloadInASmallControlGroup has clients send to an echo server, and not read, until nothing more is taken from
 // any of them. The server, which has 64 MB for itself and its sockets, stays within, and then serves them all. It
-// bounds the kernel's buffers, as docs/docker.md has it.
+// bounds the kernel's buffers, as docs/testing.md has it.
 func TestOverloadInASmallControlGroup(t *testing.T) { // fault 114
 	const memory = 64 << 20
 	if testutil.InChild() {

@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	statementsPage = "docs/prep.md"
+	statementsPage = "docs/liburing.md"
 	statementsMax  = 38
 )
 

@@ -23,8 +23,11 @@ import (
 
 var update = flag.Bool("update", false, "write the table of rows instead of comparing with it")
 
-// tableFile is where the table of rows is.
-const tableFile = "../../docs/pal.md"
+// The table of rows is the last part of this page, from this heading on.
+const (
+	tableFile    = "../../docs/socketops.md"
+	tableHeading = "## The rows of the platform layer\n"
+)
 
 // parts are the parts of the specification, and how many rows they have.
 var parts = []struct {
@@ -78,13 +81,16 @@ func TestRowsNameWhatThereIs(t *testing.T) {
 
 func TestTableOfRowsIsUpToDate(t *testing.T) {
 	testutil.InSource(t)
+	page, err := os.ReadFile(tableFile)
+	require.NoError(t, err)
+	text, got, found := strings.Cut(string(page), tableHeading)
+	require.True(t, found, "%s has no %q", tableFile, tableHeading)
 	want := table()
 	if *update {
-		require.NoError(t, os.WriteFile(tableFile, []byte(want), 0o644))
+		require.NoError(t, os.WriteFile(tableFile, []byte(text+tableHeading+want), 0o644))
+		return
 	}
-	got, err := os.ReadFile(tableFile)
-	require.NoError(t, err)
-	require.True(t, want == string(got), "%s is not what the rows give: go generate ./socketops/conformance", tableFile)
+	require.True(t, want == got, "%s is not what the rows give: go generate ./socketops/conformance", tableFile)
 }
 
 // exported returns the names that package in a directory exports, with their type where they are methods.
@@ -167,10 +173,10 @@ var ways = []struct {
 	{conformance.Nowhere, "not there", "not there", "not there"},
 }
 
-// table returns the document with the tables of all rows.
+// table returns what follows the heading: the ways, and all rows by part.
 func table() string {
 	var b strings.Builder
-	b.WriteString("# The rows of the platform layer\n\n" +
+	b.WriteString("\n" +
 		"Made by `go generate ./socketops/conformance`, from the rows that the tests run by. A test is run on every\n" +
 		"backend, in whose place `*` stands. What is not there is an explicit error, and the test shows that.\n\n" +
 		"The ways are those of Go forms. A plain form that would block waits in the runtime's poller on every backend,\n" +
@@ -180,7 +186,7 @@ func table() string {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", w.way, w.uring, w.aio, w.syscall)
 	}
 	for _, part := range parts {
-		fmt.Fprintf(&b, "\n## Part %s: %s\n\n", part.id, part.title)
+		fmt.Fprintf(&b, "\n### Part %s: %s\n\n", part.id, part.title)
 		b.WriteString("| row | what | Go names | way | test |\n| --- | --- | --- | --- | --- |\n")
 		for _, row := range conformance.Rows() {
 			if row.Section() == part.id {

@@ -25,7 +25,7 @@ func (e entry) matches(pkg, test string) bool {
 // List is the content of a file.
 type List []entry
 
-const header = "# Expected skips, by what is missing, as -update wrote them; see docs/kernel-matrix.md.\n"
+const header = "# Expected skips, by what is missing, as -update wrote them; see docs/testing.md.\n"
 
 // Parse reads a file.
 func Parse(text string) (List, error) {
