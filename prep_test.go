@@ -6,6 +6,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
+	"fmt"
 	"math"
 	"net/netip"
 	"os"
@@ -275,18 +277,34 @@ func TestEveryPrepMethodIsCompared(t *testing.T) { // SPEC E01
 	}
 }
 
+// update has the page of Prep methods written instead of compared.
+var update = flag.Bool("update", false, "write the table of docs/liburing.md instead of comparing with it")
+
+// prepTable begins the table of Prep methods in docs/liburing.md, which ends in an empty line.
+const prepTable = "\n### The methods\n\n| liburing | method |\n|---|---|\n"
+
 func TestDocumentedPreps(t *testing.T) {
 	testutil.InSource(t)
-	text, err := os.ReadFile(filepath.Join("docs", "liburing.md"))
+	file := filepath.Join("docs", "liburing.md")
+	page, err := os.ReadFile(file)
 	require.NoError(t, err)
-	for c, reason := range leftOutPreps {
-		require.Contains(t, string(text), "| `"+c+"` | "+reason+" |")
-	}
+	before, rest, found := strings.Cut(string(page), prepTable)
+	require.True(t, found, "%s has no table of the methods", file)
+	got, after, _ := strings.Cut(rest, "\n\n")
+	var want strings.Builder
 	for _, r := range prepRows {
-		require.Contains(t, string(text), "| `"+r.c+"` | `"+r.method+"` |")
+		fmt.Fprintf(&want, "| `%s` | `%s` |\n", r.c, r.method)
+	}
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(before+prepTable+want.String()+"\n"+after), 0o644))
+		return
+	}
+	require.Equal(t, want.String(), got+"\n", "go test -run TestDocumentedPreps . -update writes it anew")
+	for c, reason := range leftOutPreps {
+		require.Contains(t, after, "| `"+c+"` | "+reason+" |")
 	}
 	for c, method := range setterRows {
-		require.Contains(t, string(text), "| `"+c+"` | `"+method+"` |")
+		require.Contains(t, after, "| `"+c+"` | `"+method+"` |")
 	}
 }
 

@@ -89,11 +89,47 @@ func TestEveryConstantOfTheHeadersIsKnown(t *testing.T) {
 	for _, cname := range countNames {
 		known[cname] = true
 	}
+	for _, cname := range headerOps(t) { // TestOpcodesEqualC
+		known[cname] = true
+	}
+	known["IORING_OP_LAST"] = true
 	found := headerConstant.FindAllStringSubmatch(string(text), -1)
 	require.Greater(t, len(found), 150)
 	for _, m := range found {
 		require.True(t, known[m[1]] || leftOutConstants[m[1]] != "", "no Go mirror of %s", m[1])
 	}
+}
+
+// headerOps returns the enum of opcodes of <linux/io_uring.h>, which has them in order.
+func headerOps(t *testing.T) []string {
+	t.Helper()
+	testutil.InSource(t)
+	dir, err := cprep.IncludeDir()
+	require.NoError(t, err)
+	text, err := os.ReadFile(filepath.Join(dir, "liburing", "io_uring.h"))
+	require.NoError(t, err)
+	enum := regexp.MustCompile(`(?s)enum io_uring_op \{(.*?)IORING_OP_LAST`).FindSubmatch(text)
+	require.NotNil(t, enum)
+	var names []string
+	for _, m := range regexp.MustCompile(`(?m)^\s+(IORING_OP_\w+),`).FindAllSubmatch(enum[1], -1) {
+		names = append(names, string(m[1]))
+	}
+	require.Greater(t, len(names), 48)
+	return names
+}
+
+func TestOpcodesEqualC(t *testing.T) {
+	names := headerOps(t)
+	for code, name := range names {
+		op, known := cring.LookupOp(uint8(code))
+		require.True(t, known, "no Go mirror of %s", name)
+		require.Equal(t, name, op.Name)
+	}
+	if cprep.Version() >= 215 {
+		require.Len(t, names, cring.OpLast)
+	}
+	_, known := cring.LookupOp(cring.OpLast)
+	require.False(t, known)
 }
 
 func TestLayoutsEqualC(t *testing.T) {

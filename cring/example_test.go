@@ -36,3 +36,9 @@ func ExamplePrepSendBundle() {
 	fmt.Println(sqe.IOPrio == cring.RecvSendBundle)
 	// Output: true
 }
+
+func ExampleLookupOp() {
+	op, known := cring.LookupOp(cring.OpSendZC)
+	fmt.Printf("%s: since Linux %d.%d, %v\n", op.Name, op.Major, op.Minor, known)
+	// Output: IORING_OP_SEND_ZC: since Linux 6.0, true
+}

@@ -110,13 +110,6 @@ static inline struct io_uring_buf_ring *io_uring_setup_buf_ring(struct io_uring 
 #if SOCKRING_LIBURING < 206
 
 #define IORING_FIXED_FD_NO_CLOEXEC (1U << 0)
-#define IORING_OP_READ_MULTISHOT 49
-#define IORING_OP_WAITID 50
-#define IORING_OP_FUTEX_WAIT 51
-#define IORING_OP_FUTEX_WAKE 52
-#define IORING_OP_FUTEX_WAITV 53
-#define IORING_OP_FIXED_FD_INSTALL 54
-#define IORING_OP_FTRUNCATE 55
 #define IORING_REGISTER_PBUF_STATUS 26
 #define IORING_REGISTER_NAPI 27
 #define IORING_UNREGISTER_NAPI 28
@@ -145,8 +138,6 @@ struct io_uring_napi {
 #define IORING_ACCEPT_POLL_FIRST (1U << 2)
 #define IORING_FEAT_RECVSEND_BUNDLE (1U << 14)
 #define IORING_NOP_INJECT_RESULT (1U << 0)
-#define IORING_OP_BIND 56
-#define IORING_OP_LISTEN 57
 #define IORING_RECVSEND_BUNDLE (1U << 4)
 
 static inline void io_uring_prep_send_bundle(struct io_uring_sqe *sqe, int fd, size_t len, int flags)
@@ -229,10 +220,6 @@ struct io_uring_reg_wait {
 #define IORING_ENTER_NO_IOWAIT (1U << 7)
 #define IORING_FEAT_RW_ATTR (1U << 16)
 #define IORING_FEAT_NO_IOWAIT (1U << 17)
-#define IORING_OP_RECV_ZC 58
-#define IORING_OP_EPOLL_WAIT 59
-#define IORING_OP_READV_FIXED 60
-#define IORING_OP_WRITEV_FIXED 61
 #define IORING_REGISTER_SEND_MSG_RING 31
 #define IORING_REGISTER_ZCRX_IFQ 32
 
@@ -241,7 +228,6 @@ struct io_uring_reg_wait {
 #if SOCKRING_LIBURING < 212
 
 #define IORING_CQE_F_TSTAMP_HW (1U << 16)
-#define IORING_OP_PIPE 62
 #define IORING_SEND_VECTORIZED (1U << 5)
 #define IORING_TIMESTAMP_HW_SHIFT 16
 #define IORING_TIMESTAMP_TYPE_SHIFT 17
@@ -254,8 +240,6 @@ struct io_uring_reg_wait {
 #define IORING_CQE_F_SKIP (1U << 5)
 #define IORING_CQE_F_32 (1U << 15)
 #define IORING_NOP_CQE32 (1U << 5)
-#define IORING_OP_NOP128 63
-#define IORING_OP_URING_CMD128 64
 #define IORING_REGISTER_QUERY 35
 #define IORING_RW_ATTR_FLAG_PI (1U << 0)
 #define IORING_SETUP_CQE_MIXED (1U << 18)
