@@ -122,6 +122,9 @@ func functionName(f *ast.FuncDecl) string {
 	if star, ok := kind.(*ast.StarExpr); ok {
 		kind = star.X
 	}
+	if of, ok := kind.(*ast.IndexExpr); ok { // a type with a parameter
+		kind = of.X
+	}
 	return kind.(*ast.Ident).Name + "." + f.Name.Name
 }
 
